@@ -1,0 +1,209 @@
+package apps
+
+import (
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync/atomic"
+
+	"afterglow/configs"
+	"afterglow/netconn"
+	"afterglow/streams"
+)
+
+// Application is what an application decides. Each question is answered through its Reply, at once or later, from any
+// goroutine; the client waits, nobody else does. Questions of one client come one at a time, those of different
+// clients at the same time. Embed [Live] for the answers that need no thought.
+type Application interface {
+	// Start is called when an instance is made, before its first question; an error rejects the clients that come.
+	Start(i *Instance) error
+	// Connect asks whether a client may come in.
+	Connect(c *Client, r netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer])
+	// Publish asks whether a client may publish; Instance.Publish makes the answer of one that may.
+	Publish(c *Client, r netconn.PublishRequest, reply *netconn.Reply[netconn.PublishAnswer])
+	// Play asks whether a client may play; Instance.Play makes the answer of one that may.
+	Play(c *Client, r netconn.PlayRequest, reply *netconn.Reply[netconn.PlayAnswer])
+	// Call asks for a remote method. The answer netconn.ErrNoMethod leaves the method to the server.
+	Call(c *Client, r netconn.CallRequest, reply *netconn.Reply[netconn.CallAnswer])
+	// Disconnected tells that a client has gone.
+	Disconnected(c *Client, reason error)
+	// Stop is called when the last client of an instance has gone and the instance with it.
+	Stop(i *Instance)
+}
+
+// Live is the application of live streams: everybody may connect and play, and publish whoever shows the key or is on
+// this machine.
+type Live struct{}
+
+// Start does nothing.
+func (Live) Start(*Instance) error { return nil }
+
+// Connect accepts.
+func (Live) Connect(c *Client, _ netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
+	reply.Give(c.Accept())
+}
+
+// Publish accepts publishers that [Client.MayPublish] knows.
+func (Live) Publish(c *Client, r netconn.PublishRequest, reply *netconn.Reply[netconn.PublishAnswer]) {
+	if err := c.MayPublish(r); err != nil {
+		reply.Give(netconn.PublishAnswer{Err: err})
+		return
+	}
+	c.Instance().Publish(c, r, reply)
+}
+
+// Play accepts.
+func (Live) Play(c *Client, r netconn.PlayRequest, reply *netconn.Reply[netconn.PlayAnswer]) {
+	reply.Give(c.Instance().Play(r))
+}
+
+// Call knows releaseStream where the configuration lets it evict, and leaves everything else to the server.
+func (Live) Call(c *Client, r netconn.CallRequest, reply *netconn.Reply[netconn.CallAnswer]) {
+	if r.Method == "releaseStream" && len(r.Args) > 0 {
+		if name, ok := r.Args[0].(string); ok {
+			c.Instance().release(c, name)
+		}
+	}
+	reply.Give(netconn.CallAnswer{Err: netconn.ErrNoMethod})
+}
+
+// Disconnected does nothing.
+func (Live) Disconnected(*Client, error) {}
+
+// Stop does nothing.
+func (Live) Stop(*Instance) {}
+
+// ErrKey is the answer to a publisher that shows no key, or a wrong one.
+var ErrKey = errors.New("publishing from another machine needs the key: put ?key=... behind the stream's name; the server printed it at its first start and keeps it in publish.key under data.dir")
+
+// Client is a client of an instance.
+type Client struct {
+	*netconn.Conn
+	instance *Instance
+	request  netconn.ConnectRequest
+	accepted atomic.Bool
+}
+
+// Instance returns where the client is.
+func (c *Client) Instance() *Instance { return c.instance }
+
+// Accept is the answer that lets a client in with all rights and the application's way of writing media.
+func (c *Client) Accept() netconn.ConnectAnswer {
+	w := c.instance.settings().Play.Write
+	d := netconn.Delivery{Delay: w.Delay}
+	switch w.Mode {
+	case configs.WriteOff:
+		d.Mode = netconn.WriteOff
+	case configs.WriteFixed:
+		d.Mode = netconn.WriteFixed
+	}
+	return netconn.ConnectAnswer{Rights: netconn.AllRights, Delivery: d, BWDone: true}
+}
+
+// MayPublish says whether the application's guard lets a client publish: from this machine, to an open application, or
+// with the key. It returns nil or ErrKey.
+func (c *Client) MayPublish(r netconn.PublishRequest) error {
+	p := c.instance.settings().Publish
+	if p.Open || (!p.Own && c.Far().Loopback) {
+		return nil
+	}
+	if c.shows(r.Query) == c.instance.key() && c.instance.key() != "" {
+		return nil
+	}
+	return ErrKey
+}
+
+// shows returns the application's key when the client has shown it with the stream's name or at connect, else what it
+// has shown instead.
+func (c *Client) shows(query string) string {
+	key := c.instance.key()
+	shown := ""
+	for _, q := range []string{query, c.request.Query} {
+		values, err := url.ParseQuery(q)
+		if err != nil || !values.Has("key") {
+			continue
+		}
+		if shown = values.Get("key"); subtle.ConstantTimeCompare([]byte(shown), []byte(key)) == 1 {
+			return key
+		}
+	}
+	return shown
+}
+
+// claimKey is what proves that a later publisher is the same: the key it showed, or the application's for clients on
+// this machine, who need none.
+func (c *Client) claimKey(query string) string {
+	if shown := c.shows(query); shown != "" || !c.Far().Loopback {
+		return shown
+	}
+	return c.instance.key()
+}
+
+// Publish gives a client the right to a stream's name, or finds out whether it can have it (publish.takeover).
+func (i *Instance) Publish(c *Client, r netconn.PublishRequest, reply *netconn.Reply[netconn.PublishAnswer]) {
+	claim := streams.Claim{Owner: c, Key: c.claimKey(r.Query)}
+	var p *streams.Publisher
+	claim.Evicted = func() {
+		i.log().Info("publisher evicted", "client", c.ID(), "stream", r.Name)
+		r.Stream.Evict(p)
+	}
+	take := func() {
+		var err error
+		p, err = i.hub.Publish(r.Name, claim)
+		i.answerPublish(c, r, reply, p, err)
+	}
+	settings := i.settings().Publish
+	claim.Take = settings.Takeover == configs.TakeoverAlways
+	holder := i.hub.Publisher(r.Name)
+	if holder == nil || claim.Take {
+		take()
+		return
+	}
+	owner, ok := holder.Owner().(*Client)
+	if !ok {
+		take()
+		return
+	}
+	owner.Ping(settings.PingTimeout, func(alive bool) {
+		claim.Take = !alive
+		take()
+	})
+}
+
+func (i *Instance) answerPublish(c *Client, r netconn.PublishRequest, reply *netconn.Reply[netconn.PublishAnswer], p *streams.Publisher, err error) {
+	if errors.Is(err, streams.ErrNameTaken) {
+		err = netconn.Status{Code: netconn.PublishBadName, Details: r.Name}
+	}
+	if !reply.Give(netconn.PublishAnswer{Publisher: p, Err: err}) && p != nil {
+		p.Close()
+		return
+	}
+	if err == nil {
+		i.log().Info("publish", "client", c.ID(), "remote", c.Far().Address, "stream", r.Name, "agent", c.request.FlashVer)
+	}
+}
+
+// Play lets a client have a stream, from its newest keyframe or as soon as somebody publishes it.
+func (i *Instance) Play(r netconn.PlayRequest) netconn.PlayAnswer {
+	return netconn.PlayAnswer{Subscriber: i.hub.Subscribe(r.Name, streams.SubscribeOptions{})}
+}
+
+// release evicts the publisher of a name for a client that shows the same key (publish.takeover: release).
+func (i *Instance) release(c *Client, full string) {
+	if i.settings().Publish.Takeover != configs.TakeoverRelease {
+		return
+	}
+	name, query := cut(full)
+	holder := i.hub.Publisher(name)
+	if holder == nil || holder.Owner() == c || holder.Key() == "" || holder.Key() != c.claimKey(query) {
+		return
+	}
+	i.log().Info("publisher released", "client", c.ID(), "stream", name)
+	holder.Evict()
+}
+
+// reject is the description of a rejection by the server itself, as Adobe's server words it.
+func reject(format string, args ...any) string {
+	return "[ Server.Reject ] : (_defaultRoot_, _defaultVHost_) : " + fmt.Sprintf(format, args...)
+}

@@ -1,0 +1,59 @@
+package apps
+
+import (
+	"log/slog"
+	"strings"
+	"sync/atomic"
+
+	"afterglow/configs"
+	"afterglow/streams"
+)
+
+// Instance is one instance of an application: its clients and its streams.
+type Instance struct {
+	app     *application
+	name    string
+	hub     *streams.Hub
+	err     error // why it did not start
+	clients map[*Client]struct{}
+}
+
+// application is an application that has been found, with the instances that it has now.
+type application struct {
+	server    *Server
+	name      string
+	code      Application
+	config    atomic.Pointer[configs.Application]
+	instances map[string]*Instance // guarded by server.mu
+	clients   int                  // guarded by server.mu
+}
+
+// Name returns the application's and the instance's name with a slash between them.
+func (i *Instance) Name() string { return i.app.name + "/" + i.name }
+
+// Hub returns the instance's streams.
+func (i *Instance) Hub() *streams.Hub { return i.hub }
+
+func (i *Instance) settings() *configs.Application { return i.app.config.Load() }
+
+// key is what publishers have to show: the application's own, or the server's.
+func (i *Instance) key() string {
+	if k := i.settings().Publish.Key; k != "" {
+		return k
+	}
+	return i.app.server.options.Key
+}
+
+func (i *Instance) log() *slog.Logger {
+	return i.app.server.log.With("app", i.Name())
+}
+
+func hubConfig(p configs.Play) streams.Config {
+	return streams.Config{NoGOPCache: !p.GOPCache, CacheBytes: int(p.GOPCacheBytes), MaxLag: p.MaxLag}
+}
+
+// cut takes a stream's name and query apart.
+func cut(s string) (name, query string) {
+	name, query, _ = strings.Cut(s, "?")
+	return name, query
+}

@@ -1,0 +1,298 @@
+package apps
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"afterglow/configs"
+	"afterglow/netconn"
+	"afterglow/streams"
+)
+
+// Options are what a Server needs.
+type Options struct {
+	// Config is the whole configuration; nil is the default one.
+	Config *configs.Config
+	// Key is what publishers show where the configuration names no other.
+	Key string
+	// Log gets one event for each thing that happens; nil is slog.Default.
+	Log *slog.Logger
+}
+
+// Stats counts what clients did.
+type Stats struct {
+	Streams  streams.Stats
+	Accepted atomic.Uint64 // connects accepted
+	Rejected atomic.Uint64 // connects rejected
+	Clients  atomic.Int64  // clients now
+}
+
+// Server has the applications. It is a netconn.Handler.
+type Server struct {
+	options Options
+	log     *slog.Logger
+	config  atomic.Pointer[configs.Config]
+	stats   Stats
+
+	mu    sync.Mutex
+	codes map[string]Application
+	apps  map[string]*application
+}
+
+// NewServer makes a server with the applications that the configuration and its folder name, and the shipped ones.
+func NewServer(o Options) *Server {
+	if o.Config == nil {
+		o.Config = configs.Default()
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	s := &Server{options: o, log: o.Log, codes: make(map[string]Application), apps: make(map[string]*application)}
+	s.config.Store(o.Config)
+	return s
+}
+
+// Register gives an application its code, before the first client.
+func (s *Server) Register(name string, a Application) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.codes[name] = a
+}
+
+// Stats returns the server's counters, which go on counting.
+func (s *Server) Stats() *Stats { return &s.stats }
+
+// SetConfig changes the settings of all applications; clients stay.
+func (s *Server) SetConfig(c *configs.Config) {
+	s.config.Store(c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, a := range s.apps {
+		settings := c.Application(name)
+		a.config.Store(&settings)
+		for _, i := range a.instances {
+			i.hub.SetConfig(hubConfig(settings.Play))
+		}
+	}
+}
+
+// shipped are the applications that are there without a folder.
+var shipped = map[string]bool{"live": true}
+
+// exists says whether there is an application of that name. The caller holds mu.
+func (s *Server) exists(name string) bool {
+	if s.codes[name] != nil || shipped[name] {
+		return true
+	}
+	c := s.config.Load()
+	if c.Application(name).Named {
+		return true
+	}
+	if !validName(name) {
+		return false
+	}
+	info, err := os.Stat(filepath.Join(c.Applications.Dir, name))
+	return err == nil && info.IsDir()
+}
+
+// validName keeps names that a client sends inside the applications folder.
+func validName(name string) bool {
+	return name != "" && name != "." && !strings.ContainsAny(name, `/\:`+"\x00") && filepath.IsLocal(name) && fs.ValidPath(name)
+}
+
+// application returns the application of that name, or nil. The caller holds mu.
+func (s *Server) application(name string) *application {
+	if a := s.apps[name]; a != nil {
+		return a
+	}
+	if !s.exists(name) {
+		return nil
+	}
+	a := &application{server: s, name: name, code: s.codes[name], instances: make(map[string]*Instance)}
+	if a.code == nil {
+		a.code = Live{}
+	}
+	settings := s.config.Load().Application(name)
+	a.config.Store(&settings)
+	s.apps[name] = a
+	return a
+}
+
+// maxInstanceName bounds the names that clients give to instances, in bytes.
+const maxInstanceName = 255
+
+// enter finds the instance that a client asks for, made if need be, and counts the client in it.
+func (s *Server) enter(c *Client, r netconn.ConnectRequest) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.application(r.App)
+	if a == nil {
+		code := netconn.ConnectRejected
+		if s.config.Load().Connect.Unknown == configs.UnknownInvalidApp {
+			code = netconn.ConnectInvalidApp
+		}
+		return netconn.Status{Code: code, Description: reject("Application (%s) is not defined.", clip(r.App))}
+	}
+	if len(r.Instance) > maxInstanceName {
+		return netconn.Status{Code: netconn.ConnectRejected, Description: reject("Instance name is longer than %d bytes.", maxInstanceName)}
+	}
+	if most := a.config.Load().MaxClients; most > 0 && a.clients >= most {
+		return netconn.Status{Code: netconn.ConnectRejected, Description: reject("Application (%s) has %d clients, the limit.", a.name, most)}
+	}
+	i := a.instances[r.Instance]
+	if i == nil {
+		i = &Instance{app: a, name: r.Instance, clients: make(map[*Client]struct{})}
+		i.hub = streams.NewHubWithStats(hubConfig(a.config.Load().Play), &s.stats.Streams)
+		i.err = a.code.Start(i)
+		a.instances[r.Instance] = i
+	}
+	if i.err != nil {
+		err := i.err
+		if len(i.clients) == 0 {
+			delete(a.instances, i.name)
+		}
+		return netconn.Status{Code: netconn.ConnectRejected, Description: reject("Application (%s) did not start: %v", a.name, err)}
+	}
+	i.clients[c] = struct{}{}
+	a.clients++
+	c.instance = i
+	return nil
+}
+
+// leave takes a client out of its instance, and ends an instance that has none left.
+func (s *Server) leave(c *Client) {
+	i := c.instance
+	s.mu.Lock()
+	_, was := i.clients[c]
+	delete(i.clients, c)
+	last := was && len(i.clients) == 0
+	if was {
+		i.app.clients--
+	}
+	if last {
+		delete(i.app.instances, i.name)
+	}
+	s.mu.Unlock()
+	if last {
+		i.app.code.Stop(i)
+	}
+}
+
+// Instances returns the instances that there are, in no order.
+func (s *Server) Instances() []*Instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []*Instance
+	for _, a := range s.apps {
+		for _, i := range a.instances {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// Connect asks the application that the client names.
+func (s *Server) Connect(conn *netconn.Conn, r netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
+	c := &Client{Conn: conn, request: r}
+	if err := s.enter(c, r); err != nil {
+		s.rejected(conn, r, err)
+		reply.Give(netconn.ConnectAnswer{Err: err})
+		return
+	}
+	conn.SetValue(c)
+	c.instance.app.code.Connect(c, r, netconn.NewReply(func(a netconn.ConnectAnswer) {
+		if a.Err == nil {
+			s.stats.Accepted.Add(1)
+			s.stats.Clients.Add(1)
+			s.log.Info("connect", "client", conn.ID(), "remote", conn.Far().Address, "protocol", conn.Far().Protocol, "app", c.instance.Name(), "agent", clip(r.FlashVer))
+			c.accepted.Store(true)
+		} else {
+			s.rejected(conn, r, a.Err)
+			s.leave(c)
+		}
+		if !reply.Give(a) && a.Err == nil {
+			s.Disconnected(conn, netconn.ErrTimeout)
+		}
+	}))
+}
+
+func (s *Server) rejected(conn *netconn.Conn, r netconn.ConnectRequest, err error) {
+	s.stats.Rejected.Add(1)
+	s.log.Warn("connect rejected", "client", conn.ID(), "remote", conn.Far().Address, "app", clip(r.App), "reason", err)
+}
+
+// client returns what Connect attached; every later question comes from an accepted client.
+func client(conn *netconn.Conn) *Client {
+	c, _ := conn.Value().(*Client)
+	return c
+}
+
+// Publish asks the client's application.
+func (s *Server) Publish(conn *netconn.Conn, r netconn.PublishRequest, reply *netconn.Reply[netconn.PublishAnswer]) {
+	c := client(conn)
+	c.instance.app.code.Publish(c, r, netconn.NewReply(func(a netconn.PublishAnswer) {
+		if a.Err != nil {
+			c.instance.log().Warn("publish refused", "client", c.ID(), "remote", c.Far().Address, "stream", clip(r.Name), "reason", a.Err)
+		}
+		if !reply.Give(a) && a.Publisher != nil {
+			a.Publisher.Close()
+		}
+	}))
+}
+
+// Play asks the client's application.
+func (s *Server) Play(conn *netconn.Conn, r netconn.PlayRequest, reply *netconn.Reply[netconn.PlayAnswer]) {
+	c := client(conn)
+	c.instance.app.code.Play(c, r, netconn.NewReply(func(a netconn.PlayAnswer) {
+		if a.Err != nil {
+			c.instance.log().Warn("play refused", "client", c.ID(), "remote", c.Far().Address, "stream", clip(r.Name), "reason", a.Err)
+		} else {
+			c.instance.log().Debug("play", "client", c.ID(), "remote", c.Far().Address, "stream", clip(r.Name))
+		}
+		if !reply.Give(a) && a.Subscriber != nil {
+			a.Subscriber.Close()
+		}
+	}))
+}
+
+// Call asks the client's application.
+func (s *Server) Call(conn *netconn.Conn, r netconn.CallRequest, reply *netconn.Reply[netconn.CallAnswer]) {
+	c := client(conn)
+	c.instance.app.code.Call(c, r, reply)
+}
+
+// Disconnected tells the client's application.
+func (s *Server) Disconnected(conn *netconn.Conn, reason error) {
+	c := client(conn)
+	if c == nil || !c.accepted.Swap(false) {
+		return
+	}
+	s.stats.Clients.Add(-1)
+	c.instance.app.code.Disconnected(c, reason)
+	s.log.Info("disconnect", "client", conn.ID(), "remote", conn.Far().Address, "app", c.instance.Name(), "reason", ended(reason))
+	s.leave(c)
+}
+
+// ended words the reason of an ordinary end.
+func ended(reason error) string {
+	if reason == nil || errors.Is(reason, netconn.ErrDisconnected) {
+		return "closed"
+	}
+	return reason.Error()
+}
+
+// clip shortens what a client sent for the log.
+func clip(s string) string {
+	const most = 128
+	s = strings.ToValidUTF8(s, "?")
+	if len(s) > most {
+		return s[:most] + "..."
+	}
+	return s
+}

@@ -1,0 +1,90 @@
+package configs
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// Change is one key that differs between two configurations.
+type Change struct {
+	// Key is the full key, as in "rtmp.listen"; "applications.NAME" for an application that came or went.
+	Key string
+	// Old and New are the values as the file would have them, "(secret)" for a key, "(not set)" for an
+	// override that is not there.
+	Old, New string
+	// Reloadable tells that a running server can take the new value over without a restart.
+	Reloadable bool
+}
+
+const (
+	secretValue = "(secret)"
+	notSet      = "(not set)"
+	named       = "(named)"
+)
+
+// Diff returns what changed from one configuration to the other, in the order of the default file and then by application.
+func Diff(old, new *Config) []Change {
+	var changes []Change
+	before, after := reflect.ValueOf(old).Elem(), reflect.ValueOf(new).Elem()
+	for _, f := range serverFields {
+		changes = appendChange(changes, f, f.key, before.FieldByIndex(f.index), after.FieldByIndex(f.index))
+	}
+	names := maps.Clone(old.Applications.Named)
+	if names == nil {
+		names = make(map[string]Overrides)
+	}
+	maps.Copy(names, new.Applications.Named)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		changes = append(changes, diffApplication(old, new, name)...)
+	}
+	return changes
+}
+
+func diffApplication(old, new *Config, name string) []Change {
+	var changes []Change
+	before, wasNamed := old.Applications.Named[name]
+	after, isNamed := new.Applications.Named[name]
+	key := applicationsPrefix + name
+	switch {
+	case !wasNamed:
+		changes = append(changes, Change{Key: key, Old: notSet, New: named, Reloadable: true})
+	case !isNamed:
+		changes = append(changes, Change{Key: key, Old: named, New: notSet, Reloadable: true})
+	}
+	a, b := reflect.ValueOf(before), reflect.ValueOf(after)
+	for _, f := range applicationFields {
+		changes = appendChange(changes, f, key+"."+f.key, a.FieldByIndex(f.index), b.FieldByIndex(f.index))
+	}
+	return changes
+}
+
+func appendChange(changes []Change, f field, key string, before, after reflect.Value) []Change {
+	from, to := f.show(before), f.show(after)
+	if from == to {
+		return changes
+	}
+	if f.secret {
+		from, to = hide(from), hide(to)
+	}
+	return append(changes, Change{Key: key, Old: from, New: to, Reloadable: f.reload})
+}
+
+// show is format for a value or for a pointer to one that may be nil.
+func (f field) show(v reflect.Value) string {
+	if v.Kind() != reflect.Pointer {
+		return f.format(v)
+	}
+	if v.IsNil() {
+		return notSet
+	}
+	return f.format(v.Elem())
+}
+
+// hide keeps a secret out of sight and its absence in sight.
+func hide(shown string) string {
+	if shown == "" || shown == notSet {
+		return shown
+	}
+	return secretValue
+}

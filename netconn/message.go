@@ -1,0 +1,130 @@
+package netconn
+
+import (
+	"errors"
+	"time"
+
+	"afterglow/media"
+)
+
+// The message types that reach this package (RTMP 1.0 sections 6.1.1 and 7.1).
+const (
+	TypeUserControl      uint8 = 4
+	TypeAudio            uint8 = 8
+	TypeVideo            uint8 = 9
+	TypeDataAMF3         uint8 = 15
+	TypeSharedObjectAMF3 uint8 = 16
+	TypeCommandAMF3      uint8 = 17
+	TypeDataAMF0         uint8 = 18
+	TypeSharedObjectAMF0 uint8 = 19
+	TypeCommandAMF0      uint8 = 20
+)
+
+// Message is one message of a connection, without what its transport adds.
+type Message struct {
+	Type      uint8
+	Timestamp uint32 // milliseconds, modulo 2^32
+	StreamID  uint32 // 0 is the NetConnection itself
+	Payload   []byte
+}
+
+// Class is what a message is to those who decide on its priority.
+type Class uint8
+
+// The classes, most urgent first.
+const (
+	ClassControl Class = iota
+	ClassData
+	ClassAudio
+	ClassVideo
+)
+
+// Treatment says how a message wants to be carried. Zero times are no limit; a transport that cannot drop ignores them.
+type Treatment struct {
+	Class    Class
+	StartBy  time.Duration // give up if sending has not begun after so long
+	FinishBy time.Duration // give up if it is not delivered after so long
+}
+
+// Handle is a message under way.
+type Handle interface {
+	// Abandon gives the message up if it is not gone yet.
+	Abandon()
+	// Delivered says whether the far end has it, as far as the transport can tell.
+	Delivered() bool
+}
+
+// Out is what a Source gives: a packet, whose wire form viewers of the same feed share, or a message.
+type Out struct {
+	Packet  *media.Packet
+	Message *Message
+}
+
+// Source is where a transport pulls the media of a NetStream from. Next is called by one goroutine at a time and does
+// not block; budget is roughly how many bytes the transport can take now. Feed is equal for sources whose packets are
+// the same, and nil for one that is alone.
+type Source interface {
+	Next(budget int) (Out, bool)
+	Feed() any
+}
+
+// WriteMode says when a transport writes media.
+type WriteMode uint8
+
+// The write modes: adaptive merges wake-ups only as the processor gets busy, off never waits, fixed waits a given time.
+const (
+	WriteAdaptive WriteMode = iota
+	WriteOff
+	WriteFixed
+)
+
+// Delivery is how media is written to a client.
+type Delivery struct {
+	Mode  WriteMode
+	Delay time.Duration // ceiling of adaptive, time of fixed; zero is 100 ms
+}
+
+// Waker wakes a transport when a source has something. It is what streams.SubscribeOptions takes.
+type Waker interface{ Wake() }
+
+// Transport carries one connection. Its methods may be called from any goroutine and never block.
+type Transport interface {
+	// Send queues a message. One that cannot be sent any more is dropped silently: Conn.Closed tells.
+	Send(m Message, t Treatment) Handle
+	// Barrier keeps messages of a stream that are sent later behind those sent before, across flows.
+	Barrier(streamID uint32)
+	// Accepted is called once before a server's answer to connect, for what the transport says then.
+	Accepted()
+	// Publishing tells whether the far end may send large messages now.
+	Publishing(on bool)
+	// Attach begins to pull a stream's media, and returns what is to be woken when the source has more. Sources of the
+	// same feed get the same Waker. Detach ends it: no Next is under way when it returns.
+	Attach(streamID uint32, s Source, d Delivery) Waker
+	Detach(streamID uint32)
+	// Pull tells that a source has something for this client alone, such as its first picture.
+	Pull()
+	// Resume asks for messages again after Receive has answered pause.
+	Resume()
+	// CloseAfterFlush ends the connection when everything queued has been sent.
+	CloseAfterFlush(reason error)
+	// Far describes the far end.
+	Far() Far
+}
+
+// Far is what a transport knows of the far end.
+type Far struct {
+	Address  string // host and port
+	Protocol string // rtmp, rtmps, rtmfp
+	Secure   bool
+	Loopback bool // connected from this machine itself, with no proxy in between
+	// Near and far nonces, peer ID and the like come with transports that have them.
+	PeerID string
+}
+
+// Errors that end a connection because of what the far end sent.
+var (
+	// ErrProtocol is a message that does not belong where it came.
+	ErrProtocol = errors.New("protocol error")
+	// ErrLimit is too much of something.
+	ErrLimit = errors.New("limit exceeded")
+)

@@ -1,0 +1,238 @@
+package overrtmp
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"afterglow/netconn"
+	"afterglow/rtmp"
+)
+
+// session is the transport of one server connection.
+type session struct {
+	server  *Server
+	conn    *rtmp.Conn
+	nc      *netconn.Conn
+	far     netconn.Far
+	resume  chan struct{}
+	done    chan struct{}
+	limit   atomic.Int64 // bytes a message may have
+	pinging atomic.Bool
+
+	mu       sync.Mutex // guards attached; held while media is pulled
+	attached []attachment
+	reason   error
+	closing  bool
+}
+
+// attachment is a source that the session pulls from.
+type attachment struct {
+	streamID uint32
+	source   netconn.Source
+	class    *class
+	pump     *pump
+}
+
+func (s *session) Far() netconn.Far { return s.far }
+
+// noHandle is what sending over TCP gives: nothing can be taken back, and delivery is the transport's promise.
+type noHandle struct{}
+
+func (noHandle) Abandon()        {}
+func (noHandle) Delivered() bool { return true }
+
+// Send queues a message; one connection has one order, so the treatment does not matter.
+func (s *session) Send(m netconn.Message, _ netconn.Treatment) netconn.Handle {
+	_ = s.conn.Send(wireMessage(m))
+	return noHandle{}
+}
+
+func wireMessage(m netconn.Message) rtmp.Message {
+	return rtmp.Message{Type: rtmp.MessageType(m.Type), Timestamp: m.Timestamp, StreamID: m.StreamID, Payload: m.Payload}
+}
+
+// Barrier has nothing to do where everything is in order.
+func (s *session) Barrier(uint32) {}
+
+// Accepted says what a server says before its answer to connect (RTMP 1.0 sections 5.4 and 7.2.1.1).
+func (s *session) Accepted() {
+	c := s.server.config.Load()
+	_ = s.conn.Send(
+		rtmp.WindowSize(c.WindowSize),
+		rtmp.PeerBandwidth(c.WindowSize, rtmp.LimitDynamic),
+		rtmp.SetChunkSize(c.ChunkSize),
+	)
+}
+
+func (s *session) Publishing(on bool) {
+	c := s.server.config.Load()
+	if on {
+		s.limit.Store(int64(c.MessageSize))
+	} else {
+		s.limit.Store(int64(c.MessageSizeBeforePublish))
+	}
+}
+
+// Attach begins to pull from a source.
+func (s *session) Attach(streamID uint32, source netconn.Source, d netconn.Delivery) netconn.Waker {
+	if d.Delay <= 0 {
+		d.Delay = defaultDelay
+	}
+	feed := source.Feed()
+	if feed == nil {
+		feed = source
+	}
+	a := attachment{
+		streamID: streamID,
+		source:   source,
+		class:    s.server.registry.class(classKey{feed, streamID, s.conn.ChunkSize()}),
+		pump:     s.server.registry.join(pumpKey{feed, d}, s, s.server.pace, &s.server.pumps),
+	}
+	s.mu.Lock()
+	s.attached = append(s.attached, a)
+	s.mu.Unlock()
+	s.conn.SetSource((*puller)(s))
+	return a.pump
+}
+
+func (s *session) Detach(streamID uint32) {
+	s.mu.Lock()
+	i := slices.IndexFunc(s.attached, func(a attachment) bool { return a.streamID == streamID })
+	if i < 0 {
+		s.mu.Unlock()
+		return
+	}
+	a := s.attached[i]
+	s.attached = slices.Delete(s.attached, i, i+1)
+	s.mu.Unlock()
+	s.server.registry.leave(a.pump, s)
+	s.server.registry.releaseClass(a.class)
+}
+
+// puller is the session as an rtmp.Source, whose Pull is not the Transport's.
+type puller session
+
+// Pull adds media to a write, as rtmp.Source has it.
+func (p *puller) Pull(g *rtmp.Gather) {
+	s := (*session)(p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.attached {
+		a := &s.attached[i]
+		for !g.Full() {
+			out, ok := a.source.Next(0)
+			if !ok {
+				break
+			}
+			if out.Packet != nil {
+				g.Add(a.class.wire(out.Packet))
+				continue
+			}
+			m := wireMessage(*out.Message)
+			g.Add(rtmp.AppendChunks(nil, &m, rtmp.ChunkStreamFor(m.Type), a.class.key.chunkSize))
+		}
+	}
+}
+
+// Pull writes what the sources have, now.
+func (s *session) Pull() {
+	g := s.server.gathers.Get().(*rtmp.Gather)
+	defer s.server.gathers.Put(g)
+	s.conn.Flush(g)
+}
+
+// Resume wakes the reader that Receive has paused.
+func (s *session) Resume() {
+	select {
+	case s.resume <- struct{}{}:
+	default:
+	}
+}
+
+func (s *session) CloseAfterFlush(reason error) {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return
+	}
+	s.closing, s.reason = true, reason
+	s.mu.Unlock()
+	close(s.done)
+	s.conn.CloseAfterFlush()
+}
+
+// read brings messages to the NetConnection until the connection ends, and returns why.
+func (s *session) read() error {
+	var limit int64
+	_ = s.conn.SetReadDeadline(time.Now().Add(s.server.config.Load().ConnectTime))
+	connecting := true
+	for {
+		if l := s.limit.Load(); l != limit {
+			limit = l
+			s.conn.SetMessageLimit(int(l))
+		}
+		m, err := s.conn.ReadMessage()
+		if err != nil {
+			return s.why(err, connecting)
+		}
+		more := s.nc.Receive(netconn.Message{Type: uint8(m.Type), Timestamp: m.Timestamp, StreamID: m.StreamID, Payload: m.Payload})
+		if connecting && s.nc.Request() != nil {
+			connecting = false
+			s.clearDeadline()
+		}
+		if !more {
+			select {
+			case <-s.resume:
+			case <-s.done:
+			}
+		}
+	}
+}
+
+// clearDeadline ends the time limit for connect, unless the connection is being closed under a limit of its own.
+func (s *session) clearDeadline() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closing {
+		_ = s.conn.SetReadDeadline(time.Time{})
+	}
+}
+
+// why finds the reason behind an error of reading: one that this end gave comes first.
+func (s *session) why(err error, connecting bool) error {
+	s.mu.Lock()
+	reason := s.reason
+	s.mu.Unlock()
+	if reason != nil {
+		return reason
+	}
+	if werr := s.conn.Err(); werr != nil && !errors.Is(werr, net.ErrClosed) {
+		return werr
+	}
+	var ne net.Error
+	if connecting && errors.As(err, &ne) && ne.Timeout() {
+		return errNoConnect
+	}
+	return err
+}
+
+// farOf describes the far end of a connection.
+func farOf(c *rtmp.Conn) netconn.Far {
+	far := netconn.Far{Address: c.RemoteAddr().String(), Protocol: "rtmp"}
+	if _, ok := c.TLS(); ok {
+		far.Protocol, far.Secure = "rtmps", true
+	}
+	proxied := false
+	if p, ok := c.NetConn().(interface{ Proxied() bool }); ok {
+		proxied = p.Proxied()
+	}
+	if ap, err := netip.ParseAddrPort(far.Address); err == nil && !proxied {
+		far.Loopback = ap.Addr().Unmap().IsLoopback()
+	}
+	return far
+}

@@ -1,0 +1,84 @@
+package overrtmp
+
+import (
+	"sync"
+
+	"afterglow/media"
+	"afterglow/rtmp"
+)
+
+// blockSize is how much memory a class takes at a time for its chunks, in bytes. Chunks of successive packets lie side
+// by side in a block, so that a viewer who gets several has one piece to write.
+const blockSize = 64 << 10
+
+// classKey is what viewers have in common who get the same bytes for a packet.
+type classKey struct {
+	feed      any
+	streamID  uint32
+	chunkSize int
+}
+
+// class makes the chunks of a feed's packets, once for all its viewers. It is the key under which they hang on the
+// packet.
+type class struct {
+	key   classKey
+	users int // guarded by the registry
+
+	mu    sync.Mutex
+	block []byte
+}
+
+// chunks is the wire form of a packet.
+type chunks struct{ b []byte }
+
+// wire returns the packet's chunks. The lock is taken by the first viewer that needs them.
+func (c *class) wire(p *media.Packet) []byte {
+	if w, ok := p.Derived(c).(*chunks); ok {
+		return w.b
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w, ok := p.Derived(c).(*chunks); ok {
+		return w.b
+	}
+	return p.Derive(c, &chunks{c.encode(p)}).(*chunks).b
+}
+
+// encode appends the packet to the block, or to a new one.
+func (c *class) encode(p *media.Packet) []byte {
+	m := rtmp.Message{Type: rtmp.MessageType(p.MessageType()), Timestamp: p.Timestamp, StreamID: c.key.streamID, Payload: p.Payload}
+	need := rtmp.ChunkedSize(len(p.Payload), c.key.chunkSize)
+	if cap(c.block)-len(c.block) < need {
+		c.block = make([]byte, 0, max(blockSize, need))
+	}
+	at := len(c.block)
+	c.block = rtmp.AppendChunks(c.block, &m, rtmp.ChunkStreamFor(m.Type), c.key.chunkSize)
+	return c.block[at:]
+}
+
+// registry interns classes and pumps, so that viewers of the same feed find each other.
+type registry struct {
+	mu      sync.Mutex
+	classes map[classKey]*class
+	pumps   map[pumpKey][]*pump
+}
+
+func (r *registry) class(k classKey) *class {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.classes[k]
+	if c == nil {
+		c = &class{key: k}
+		r.classes[k] = c
+	}
+	c.users++
+	return c
+}
+
+func (r *registry) releaseClass(c *class) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c.users--; c.users == 0 {
+		delete(r.classes, c.key)
+	}
+}

@@ -1,0 +1,314 @@
+package netconn
+
+import (
+	"sync"
+	"time"
+
+	"afterglow/amf"
+	"afterglow/media"
+	"afterglow/streams"
+)
+
+// maxPlaylist is how many items a client can queue behind what it plays.
+const maxPlaylist = 64
+
+// playItem is one play command.
+type playItem struct {
+	name     string
+	query    string
+	start    float64
+	duration float64
+	reset    bool
+}
+
+// player is what a stream that plays has. The transport pulls from it; everything else is the connection's affair, so
+// that the two meet under mu.
+type player struct {
+	stream *Stream
+	item   playItem
+	viewer media.Viewer
+	amf3   bool
+	feed   any
+
+	mu          sync.Mutex
+	sub         *streams.Subscriber
+	paused      bool
+	ended       bool
+	unsupported bool // the client has been told
+	timer       *time.Timer
+}
+
+// play asks the Handler for a stream (RTMP 1.0 section 7.2.2.1). Its times are milliseconds, whatever that section
+// says; -2 and -1 come plain and in thousands.
+func (s *Stream) play(cmd *command) error {
+	full, named := cmd.arg(0).(string)
+	if !named || full == "" {
+		if s.publishing == nil {
+			s.stopAndTell()
+		}
+		return nil
+	}
+	item := playItem{start: playStart(cmd.numberArg(1, PlayLiveOrRecorded)), duration: playDuration(cmd.numberArg(2, -1))}
+	item.name, item.query = splitName(full)
+	item.reset = true
+	switch v := cmd.arg(3).(type) {
+	case bool:
+		item.reset = v
+	case float64:
+		item.reset = v == 1 || v == 3
+	}
+	if !item.reset && s.playing != nil {
+		s.enqueue(item)
+		return nil
+	}
+	s.end()
+	s.begin(item)
+	return nil
+}
+
+func playStart(v float64) float64 {
+	switch {
+	case v >= 0:
+		return v
+	case v == -1 || v == -1000:
+		return PlayLive
+	}
+	return PlayLiveOrRecorded
+}
+
+func playDuration(v float64) float64 {
+	if v < 0 {
+		return -1
+	}
+	return v
+}
+
+// begin starts an item of the playlist.
+func (s *Stream) begin(item playItem) {
+	c := s.conn
+	switch {
+	case !Covers(c.Rights().Read, item.name):
+		s.status(Status{Code: PlayFailed, Description: "No read access to " + item.name + ".", Details: item.name})
+		return
+	case item.start >= 0:
+		s.status(Status{Code: PlayStreamNotFound, Details: item.name})
+		return
+	}
+	c.exec.ask()
+	s.asked++
+	question := s.asked
+	reply := NewReply(func(a PlayAnswer) {
+		c.do(func() { s.played(question, item, a) })
+	})
+	reply.otherwise(c.config.QuestionTimeout, PlayAnswer{Err: ErrTimeout})
+	c.handler.Play(c, PlayRequest{Stream: s, Name: item.name, Query: item.query, Start: item.start, Duration: item.duration}, reply)
+}
+
+// played says what Adobe's server says before the first frame, and lets the transport pull.
+func (s *Stream) played(question uint64, item playItem, a PlayAnswer) {
+	c := s.conn
+	c.exec.answered()
+	if c.gone || c.closing || question != s.asked {
+		dropped(nil, a.Subscriber)
+		return
+	}
+	if a.Err != nil {
+		s.status(statusOf(a.Err, PlayFailed, item.name))
+		return
+	}
+	sub := a.Subscriber
+	sub.SetAudio(!s.noAudio)
+	sub.SetVideo(!s.noVideo)
+	p := &player{stream: s, item: item, viewer: c.viewer, amf3: c.encoding() == AMF3, feed: sub.Feed(), sub: sub}
+	s.playing = p
+	c.transport.Send(userControl(eventStreamBegin, s.id), Treatment{Class: ClassControl})
+	if item.reset {
+		s.status(Status{Code: PlayReset, Details: item.name})
+	}
+	s.status(Status{Code: PlayStart, Details: item.name})
+	rights := c.Rights()
+	s.sendData("|RtmpSampleAccess", Covers(rights.AudioSample, item.name), Covers(rights.VideoSample, item.name))
+	s.sendData("onStatus", amf.NewObject(amf.Property{Name: "code", Value: string(DataStart)}))
+	if item.duration >= 0 {
+		p.timer = time.AfterFunc(time.Duration(item.duration)*time.Millisecond, func() { c.do(func() { s.itemOver(p) }) })
+	}
+	p.attach(c.delivery)
+}
+
+func (s *Stream) sendData(values ...amf.Value) {
+	if m, err := dataMessage(s.id, 0, values...); err == nil {
+		s.conn.transport.Send(m, Treatment{Class: ClassData})
+	}
+}
+
+// itemOver goes to the next item of the playlist, or stops.
+func (s *Stream) itemOver(p *player) {
+	if s.playing != p {
+		return
+	}
+	if len(s.playlist) == 0 {
+		s.stopAndTell()
+		return
+	}
+	next := s.playlist[0]
+	s.playlist = s.playlist[1:]
+	s.stop()
+	s.begin(next)
+}
+
+func (s *Stream) stopAndTell() {
+	if p := s.playing; p != nil {
+		s.stop()
+		s.status(Status{Code: PlayStop, Details: p.item.name})
+		s.conn.transport.Send(userControl(eventStreamEOF, s.id), Treatment{Class: ClassControl})
+	}
+}
+
+// stop ends playing without a word.
+func (s *Stream) stop() {
+	p := s.playing
+	if p == nil {
+		return
+	}
+	s.playing = nil
+	s.conn.transport.Detach(s.id)
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	p.sub.Close()
+}
+
+func (s *Stream) enqueue(item playItem) {
+	if len(s.playlist) < maxPlaylist {
+		s.playlist = append(s.playlist, item)
+	}
+}
+
+func (p *player) attach(d Delivery) {
+	w := p.stream.conn.transport.Attach(p.stream.id, p, d)
+	p.mu.Lock()
+	p.sub.SetWaker(w)
+	p.mu.Unlock()
+	p.stream.conn.transport.Pull()
+}
+
+// Feed identifies the stream that is played and how its media is rewritten for the client.
+func (p *player) Feed() any { return p.feed }
+
+// Next gives the transport the next packet in the client's form, or a notice that belongs between packets.
+func (p *player) Next(int) (Out, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.paused && !p.ended {
+		item, ok := p.sub.Next()
+		if !ok {
+			return Out{}, false
+		}
+		if item.Event != streams.EventNone {
+			return p.notice(item.Event)
+		}
+		if q, ok := p.form(item.Packet); ok {
+			return Out{Packet: q}, true
+		}
+		if item.Packet.Kind != media.KindData && item.Packet.Err == nil && !p.unsupported {
+			p.unsupported = true
+			return p.message(Status{Code: PlayNoSupportedTrackFound, Details: p.item.name,
+				Description: p.item.name + " is in " + item.Packet.Codec.String() + ", which the client does not support."})
+		}
+	}
+	return Out{}, false
+}
+
+func (p *player) form(packet *media.Packet) (*media.Packet, bool) {
+	if packet.Kind == media.KindData {
+		if p.amf3 {
+			return packet, true
+		}
+		return toAMF0(packet)
+	}
+	return p.viewer.Form(packet)
+}
+
+func (p *player) notice(e streams.Event) (Out, bool) {
+	p.unsupported = false
+	code := PlayPublishNotify
+	if e == streams.EventUnpublish {
+		code = PlayUnpublishNotify
+	}
+	return p.message(Status{Code: code, Details: p.item.name})
+}
+
+func (p *player) message(s Status) (Out, bool) {
+	c := p.stream.conn
+	m, err := commandMessage(c.encoding(), p.stream.id, "onStatus", 0, nil, s.object(c.id))
+	return Out{Message: &m}, err == nil
+}
+
+// pause stops a live stream, and goes on with what is live then.
+func (s *Stream) pause(cmd *command) error {
+	p := s.playing
+	if p == nil {
+		return nil
+	}
+	on := truth(cmd.arg(0), true)
+	p.mu.Lock()
+	changed := p.paused != on
+	p.paused = on
+	if changed && !on {
+		p.sub.Resume()
+	}
+	p.mu.Unlock()
+	if cmd.name == "pause" {
+		code := PauseNotify
+		if !on {
+			code = UnpauseNotify
+		}
+		s.status(Status{Code: code, Details: p.item.name})
+	}
+	if changed && !on {
+		s.status(Status{Code: PlayStart, Details: p.item.name})
+		s.conn.transport.Pull()
+	}
+	return nil
+}
+
+// seek is for recorded streams.
+func (s *Stream) seek(*command) error {
+	if p := s.playing; p != nil {
+		s.status(Status{Code: SeekFailed, Details: p.item.name})
+	}
+	return nil
+}
+
+func (s *Stream) receiveAudio(cmd *command) error {
+	on := truth(cmd.arg(0), true)
+	s.noAudio = !on
+	s.receive(func(sub *streams.Subscriber) { sub.SetAudio(on) }, on)
+	return nil
+}
+
+// receiveVideo turns video off and on. A number is a frame rate, of which only zero differs from on.
+func (s *Stream) receiveVideo(cmd *command) error {
+	on := truth(cmd.arg(0), true)
+	s.noVideo = !on
+	s.receive(func(sub *streams.Subscriber) { sub.SetVideo(on) }, on)
+	return nil
+}
+
+// receive changes what is received; turning something on is told like a seek (RTMP 1.0 sections 7.2.2.4 and 7.2.2.5).
+func (s *Stream) receive(change func(*streams.Subscriber), on bool) {
+	p := s.playing
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	change(p.sub)
+	p.mu.Unlock()
+	if on {
+		s.status(Status{Code: SeekNotify, Details: p.item.name})
+		s.status(Status{Code: PlayStart, Details: p.item.name})
+	}
+}

@@ -1,0 +1,124 @@
+package netconn
+
+import (
+	"strings"
+
+	"afterglow/media"
+	"afterglow/streams"
+)
+
+// publication is what a stream that publishes has.
+type publication struct {
+	name      string
+	publisher *streams.Publisher
+}
+
+// publish asks the Handler for the right to a name (RTMP 1.0 section 7.2.2.6).
+func (s *Stream) publish(cmd *command) error {
+	full, named := cmd.arg(0).(string)
+	if !named || full == "" {
+		s.unpublish()
+		if !named && truth(cmd.arg(0), false) {
+			s.status(Status{Code: StreamInvalidArg})
+		}
+		return nil
+	}
+	name, query := splitName(full)
+	kind := strings.ToLower(cmd.stringArg(1))
+	if kind == "" {
+		kind = "live"
+	}
+	c := s.conn
+	s.end()
+	switch {
+	case name == "" || strings.HasSuffix(name, "/"):
+		s.status(Status{Code: PublishBadName, Description: "A stream's name must not be empty or end with a slash.", Details: name})
+		return nil
+	case !Covers(c.Rights().Write, name):
+		s.status(Status{Code: PublishBadName, Description: "No write access to " + name + ".", Details: name})
+		return nil
+	case kind == "record" || kind == "append" || kind == "appendwithgap":
+		s.status(Status{Code: RecordFailed, Description: "This server does not record.", Details: name})
+		return nil
+	case kind != "live":
+		s.status(Status{Code: StreamInvalidArg, Description: "Unknown type of publishing: " + clip(kind) + ".", Details: name})
+		return nil
+	}
+	// The first frame may be on its way behind the command.
+	c.transport.Publishing(true)
+	c.exec.ask()
+	s.asked++
+	question := s.asked
+	reply := NewReply(func(a PublishAnswer) {
+		c.do(func() { s.published(question, name, a) })
+	})
+	reply.otherwise(c.config.QuestionTimeout, PublishAnswer{Err: ErrTimeout})
+	c.handler.Publish(c, PublishRequest{Stream: s, Name: name, Query: query, Type: kind}, reply)
+	return nil
+}
+
+func (s *Stream) published(question uint64, name string, a PublishAnswer) {
+	s.conn.exec.answered()
+	if s.conn.gone || s.conn.closing || question != s.asked {
+		dropped(a.Publisher, nil)
+		return
+	}
+	if a.Err != nil {
+		s.conn.publishingChanged()
+		s.status(statusOf(a.Err, PublishBadName, name))
+		return
+	}
+	s.publishing = &publication{name: name, publisher: a.Publisher}
+	s.conn.transport.Send(userControl(eventStreamBegin, s.id), Treatment{Class: ClassControl})
+	s.status(Status{Code: PublishStart, Details: name})
+}
+
+// unpublish ends a publication, if there is one.
+func (s *Stream) unpublish() {
+	p := s.publishing
+	if p == nil {
+		return
+	}
+	s.publishing = nil
+	p.publisher.Close()
+	s.conn.publishingChanged()
+	s.status(Status{Code: UnpublishSuccess, Details: p.name})
+}
+
+// publishingChanged tells the transport when nothing is published any more.
+func (c *Conn) publishingChanged() {
+	for _, s := range c.streams {
+		if s.publishing != nil {
+			return
+		}
+	}
+	c.transport.Publishing(false)
+}
+
+// Evict ends a publication whose name was given to another, as Claim.Evicted of streams tells.
+func (s *Stream) Evict(p *streams.Publisher) {
+	s.conn.do(func() {
+		if s.publishing == nil || s.publishing.publisher != p {
+			return
+		}
+		name := s.publishing.name
+		s.publishing = nil
+		p.Close()
+		s.conn.publishingChanged()
+		s.status(Status{Code: PublishBadName, Details: name, Description: name + " was taken over by another publisher."})
+	})
+}
+
+// media appends a packet to what the stream publishes. Media of a stream that publishes nothing is dropped, since a
+// publisher that was refused may have sent some before it learnt of it; before connect it ends the connection.
+func (c *Conn) media(m Message) error {
+	s := c.streams[m.StreamID]
+	if s == nil || s.publishing == nil {
+		return nil
+	}
+	p := media.NewPacket(media.Kind(m.Type), m.Timestamp, m.Payload)
+	if err := s.publishing.publisher.Write(p); err != nil {
+		return nil // evicted: the client is being told
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+package netconn
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Reply takes the answer to a question once, from any goroutine.
+type Reply[T any] struct {
+	given atomic.Bool
+	give  func(T)
+	timer *time.Timer
+}
+
+// NewReply makes a Reply that hands its answer to give.
+func NewReply[T any](give func(T)) *Reply[T] { return &Reply[T]{give: give} }
+
+// Give answers. It reports false when an answer was there already, such as the no of a timeout or of a client that
+// has gone.
+func (r *Reply[T]) Give(v T) bool {
+	if r.given.Swap(true) {
+		return false
+	}
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	r.give(v)
+	return true
+}
+
+// Given says whether the question is answered.
+func (r *Reply[T]) Given() bool { return r.given.Load() }
+
+// otherwise answers with v when nobody has after d.
+func (r *Reply[T]) otherwise(d time.Duration, v T) {
+	if d > 0 {
+		r.timer = time.AfterFunc(d, func() { r.Give(v) })
+	}
+}
