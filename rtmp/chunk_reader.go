@@ -216,9 +216,6 @@ func (r *chunkReader) timestampFollows(cs *chunkStream) (bool, error) {
 	for n := 1; n <= 4; n++ {
 		b, err := r.in.peek(n)
 		if err != nil {
-			if cs.partial && len(b) >= min(cs.length-len(cs.payload), r.chunkSize) {
-				return false, nil
-			}
 			return false, err
 		}
 		if !bytes.Equal(b, field[:n]) && !bytes.Equal(b, timestamp[:n]) {

@@ -32,6 +32,9 @@ func (g *Gather) Add(b []byte) {
 	g.bufs = append(g.bufs, b)
 }
 
+// Room is how many bytes the write still wants; what is added at a time may exceed it.
+func (g *Gather) Room() int { return max(0, g.budget-g.size) }
+
 // Size is the number of bytes collected.
 func (g *Gather) Size() int { return g.size }
 

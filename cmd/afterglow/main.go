@@ -14,7 +14,9 @@ import (
 
 // cli is the command line: one field for each sub-command, which has a file of its own.
 type cli struct {
-	Serve ServeCmd `cmd:"" help:"Run the server in the foreground."`
+	Serve   ServeCmd   `cmd:"" help:"Run the server in the foreground."`
+	Publish PublishCmd `cmd:"" help:"Publish an FLV file in real time."`
+	Play    PlayCmd    `cmd:"" help:"Play a live stream into a file."`
 }
 
 const description = `Afterglow streams to and from Flash and everything else that speaks RTMP.

@@ -123,19 +123,23 @@ func (p *puller) Pull(g *rtmp.Gather) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.attached {
-		a := &s.attached[i]
-		for !g.Full() {
-			out, ok := a.source.Next(0)
-			if !ok {
-				break
-			}
-			if out.Packet != nil {
-				g.Add(a.class.wire(out.Packet))
-				continue
-			}
-			m := wireMessage(*out.Message)
-			g.Add(rtmp.AppendChunks(nil, &m, rtmp.ChunkStreamFor(m.Type), a.class.key.chunkSize))
+		pull(s.attached[i].source, s.attached[i].class, g)
+	}
+}
+
+// pull adds what a source has, in its class's wire form, until the write is full.
+func pull(source netconn.Source, c *class, g *rtmp.Gather) {
+	for !g.Full() {
+		out, ok := source.Next(g.Room())
+		if !ok {
+			return
 		}
+		if out.Packet != nil {
+			g.Add(c.wire(out.Packet))
+			continue
+		}
+		m := wireMessage(*out.Message)
+		g.Add(rtmp.AppendChunks(nil, &m, rtmp.ChunkStreamFor(m.Type), c.key.chunkSize))
 	}
 }
 

@@ -64,7 +64,7 @@ func fileFrame(p *media.Packet) frame {
 	}
 	coded := !p.Config && !p.Enhanced && p.Type == media.PacketCodedFrames
 	switch {
-	case coded && p.Codec == media.CodecAVC && len(p.Payload) > 5:
+	case coded && p.Codec == media.CodecH264 && len(p.Payload) > 5:
 		f.plain, f.header, f.body = false, p.Payload[:5], p.Payload[5:]
 	case coded && p.Codec == media.CodecAAC && len(p.Payload) > 2:
 		f.plain, f.header, f.body = false, p.Payload[:2], p.Payload[2:]

@@ -119,6 +119,8 @@ type target struct {
 	address string // host and port
 	app     string
 	tcURL   string
+	// enhanced is set when codecs may be such that only Enhanced RTMP has.
+	enhanced bool
 }
 
 func (o *Options) target() (target, error) {
@@ -129,7 +131,7 @@ func (o *Options) target() (target, error) {
 	if u.Scheme != "rtmp" {
 		return target{}, fmt.Errorf("%s: only rtmp can be measured", o.URL)
 	}
-	return target{address: u.Host, app: u.App, tcURL: u.TCURL}, nil
+	return target{address: u.Host, app: u.App, tcURL: u.TCURL, enhanced: o.File != ""}, nil
 }
 
 // parseSlow takes K:RATE apart into players and bytes a second.

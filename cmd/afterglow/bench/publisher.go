@@ -1,12 +1,9 @@
 package bench
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -148,7 +145,7 @@ type rtmpWriter struct {
 }
 
 func connectProperties(t target) *amf.Object {
-	return amf.NewObject(
+	o := amf.NewObject(
 		amf.Property{Name: "app", Value: t.app},
 		amf.Property{Name: "flashVer", Value: "LNX 9,0,124,2"},
 		amf.Property{Name: "tcUrl", Value: t.tcURL},
@@ -157,8 +154,11 @@ func connectProperties(t target) *amf.Object {
 		amf.Property{Name: "audioCodecs", Value: 4071.0},
 		amf.Property{Name: "videoCodecs", Value: 252.0},
 		amf.Property{Name: "videoFunction", Value: 1.0},
-		amf.Property{Name: "fourCcList", Value: amf.NewArray("*")},
 	)
+	if t.enhanced {
+		o.Set("fourCcList", amf.NewArray("*"))
+	}
+	return o
 }
 
 // publishRTMP connects and publishes; it returns when the server has said that the stream may start.
@@ -218,11 +218,6 @@ func (w *rtmpWriter) publish(t target, name string) error {
 }
 
 func (w *rtmpWriter) command(streamID uint32, values ...amf.Value) error {
-	for i, v := range values {
-		if v == nil {
-			values[i] = amf.Value(nil)
-		}
-	}
 	b, err := amf.Append0(nil, values...)
 	if err != nil {
 		return err
@@ -321,54 +316,3 @@ func parseCommand(values []amf.Value) command {
 	}
 	return c
 }
-
-// Raw frames, the floor's: a length, a type with a bit for keyframes, three bytes unused, a timestamp.
-const (
-	rawHeader   = 12
-	rawKeyframe = 0x80
-	rawHello    = 8
-	rawPublish  = "AGpb"
-	rawPlay     = "AGpl"
-)
-
-func appendRaw(b []byte, kind byte, keyframe bool, timestamp uint32, payload []byte) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(len(payload)))
-	if keyframe {
-		kind |= rawKeyframe
-	}
-	b = append(b, kind, 0, 0, 0)
-	b = binary.BigEndian.AppendUint32(b, timestamp)
-	return append(b, payload...)
-}
-
-func appendHello(b []byte, role string, stream int) []byte {
-	return binary.BigEndian.AppendUint32(append(b, role...), uint32(stream))
-}
-
-// rawWriter publishes to the floor server.
-type rawWriter struct {
-	conn    net.Conn
-	scratch bytes.Buffer
-	done    chan error
-}
-
-func publishRaw(ctx context.Context, t target, stream int) (frameWriter, error) {
-	c, err := new(net.Dialer).DialContext(ctx, "tcp", t.address)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := c.Write(appendHello(nil, rawPublish, stream)); err != nil {
-		_ = c.Close()
-		return nil, err
-	}
-	return &rawWriter{conn: c, done: make(chan error)}, nil
-}
-
-func (w *rawWriter) write(kind byte, keyframe bool, timestamp uint32, payload []byte) error {
-	w.scratch.Reset()
-	_, err := w.conn.Write(appendRaw(w.scratch.AvailableBuffer(), kind, keyframe, timestamp, payload))
-	return err
-}
-
-func (w *rawWriter) closed() <-chan error { return w.done }
-func (w *rawWriter) close()               { _ = w.conn.Close() }

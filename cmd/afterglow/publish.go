@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"afterglow/amf"
+	"afterglow/media"
+	"afterglow/media/flv"
+	"afterglow/netconn"
+	"afterglow/netconn/overrtmp"
+	"afterglow/rtmp"
+)
+
+// remote is what publish and play have in common.
+type remote struct {
+	Insecure bool          `help:"Take any certificate of an rtmps server."`
+	Plain    bool          `help:"Use the plain handshake instead of the digest one."`
+	AMF3     bool          `name:"amf3" help:"Ask for object encoding 3."`
+	Timeout  time.Duration `help:"How long connecting may take." default:"10s"`
+}
+
+// open connects to the URL's application and makes a NetStream.
+func (r remote) open(ctx context.Context, rawURL string, ce netconn.ClientEvents, se netconn.StreamEvents) (*netconn.Client, *netconn.ClientStream, *rtmp.URL, error) {
+	u, err := rtmp.ParseURL(rawURL)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if u.Stream == "" {
+		return nil, nil, nil, fmt.Errorf("%s names no stream: write it as the last element, such as rtmp://host/live/NAME", rawURL)
+	}
+	o := overrtmp.DialOptions{Events: ce}
+	if r.Plain {
+		o.Dialer.Handshake = rtmp.HandshakePlain
+	}
+	if r.AMF3 {
+		o.Connect.Encoding = netconn.AMF3
+	}
+	if r.Insecure {
+		o.Dialer.TLSConfig = &tls.Config{InsecureSkipVerify: true}
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
+	defer cancel()
+	client, err := overrtmp.Dial(ctx, rawURL, o)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("connecting to %s: %w", u.Host, err)
+	}
+	stream, err := client.CreateStream(ctx, se)
+	if err != nil {
+		client.Close()
+		return nil, nil, nil, fmt.Errorf("createStream: %w", err)
+	}
+	return client, stream, u, nil
+}
+
+// PublishCmd publishes an FLV file in real time.
+type PublishCmd struct {
+	File string `arg:"" help:"FLV file; - is standard input."`
+	URL  string `arg:"" help:"Where to, such as rtmp://127.0.0.1/live/NAME?key=KEY." name:"url"`
+	Loop bool   `help:"Begin again at the end; time goes on."`
+	Fast bool   `help:"Send as fast as the server takes it instead of in real time."`
+	remote
+}
+
+// Help is shown by afterglow publish --help.
+func (PublishCmd) Help() string {
+	return `Examples:
+  afterglow publish film.flv rtmp://127.0.0.1/live/film --loop
+  ffmpeg -i film.mp4 -c copy -f flv - | afterglow publish - 'rtmp://example.org/live/film?key=KEY'`
+}
+
+// Run publishes until the file or ctx ends.
+func (c *PublishCmd) Run(ctx context.Context) error {
+	in, err := openInput(c.File)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if _, err := in.Seek(0, io.SeekCurrent); err != nil && c.Loop {
+		return errors.New("--loop needs a file that can be read again")
+	}
+	client, stream, u, err := c.open(ctx, c.URL, netconn.ClientEvents{}, netconn.StreamEvents{})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	pctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	if err := stream.Publish(pctx, u.Stream, "live"); err != nil {
+		return fmt.Errorf("publishing %s: %w", u.Stream, err)
+	}
+	p := filePublisher{cmd: c, stream: stream, begun: time.Now(), length: duration(in)}
+	p.bar = newBar(p.length, "publishing "+u.Stream)
+	for {
+		if err = p.file(ctx, in); err != nil || !c.Loop {
+			break
+		}
+		if _, err = in.Seek(0, io.SeekStart); err != nil {
+			break
+		}
+	}
+	_ = p.bar.Finish()
+	fmt.Fprintln(os.Stderr)
+	if ctx.Err() != nil {
+		err = nil
+	}
+	end, cancelEnd := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancelEnd()
+	if uerr := stream.Unpublish(end, u.Stream); err == nil {
+		err = uerr
+	}
+	client.Close()
+	select {
+	case <-client.Done():
+	case <-end.Done():
+	}
+	return err
+}
+
+func openInput(name string) (*os.File, error) {
+	if name == "-" {
+		return os.Stdin, nil
+	}
+	return os.Open(name)
+}
+
+// filePublisher sends the packets of FLV files, each when its time has come.
+type filePublisher struct {
+	cmd    *PublishCmd
+	stream *netconn.ClientStream
+	begun  time.Time
+	length time.Duration
+	bar    *progressbar.ProgressBar
+	base   uint32 // added to the file's time, milliseconds
+	last   uint32 // newest time sent
+}
+
+// loopGap is the time, in milliseconds, from the last packet of a file to its first when it begins again.
+const loopGap = 23
+
+func (p *filePublisher) file(ctx context.Context, in io.Reader) error {
+	r := flv.NewReader(in, nil)
+	first := true
+	sent := 0
+	var start uint32
+	for {
+		packet, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			if sent == 0 {
+				return fmt.Errorf("%s has no media", p.cmd.File)
+			}
+			p.base = p.last + loopGap
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.cmd.File, err)
+		}
+		if first {
+			start, first = packet.Timestamp, false
+		}
+		packet = prepared(packet).WithTimestamp(packet.Timestamp - start + p.base)
+		if media.Before(p.last, packet.Timestamp) {
+			p.last = packet.Timestamp
+		}
+		if err := p.send(ctx, packet); err != nil {
+			return err
+		}
+		sent++
+	}
+}
+
+// prepared has a server keep the metadata for those who join later.
+func prepared(p *media.Packet) *media.Packet {
+	if p.Kind != media.KindData || p.DataIsAMF3 {
+		return p
+	}
+	values, err := amf.Decode0(p.Payload, nil)
+	if err != nil || len(values) == 0 || values[0] != "onMetaData" {
+		return p
+	}
+	return media.NewPacket(media.KindData, p.Timestamp, append(amf.AppendString0(nil, "@setDataFrame"), p.Payload...))
+}
+
+func (p *filePublisher) send(ctx context.Context, packet *media.Packet) error {
+	if !p.cmd.Fast {
+		if err := sleepUntil(ctx, p.begun.Add(time.Duration(packet.Timestamp)*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+	_ = p.bar.Set64(int64(packet.Timestamp))
+	return p.stream.Write(ctx, packet)
+}
+
+func sleepUntil(ctx context.Context, t time.Time) error {
+	d := time.Until(t)
+	if d <= 0 {
+		return ctx.Err()
+	}
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// newBar shows progress in milliseconds of media, or a spinner where the length is not known.
+func newBar(length time.Duration, what string) *progressbar.ProgressBar {
+	most := int64(-1)
+	if length > 0 {
+		most = length.Milliseconds()
+	}
+	return progressbar.NewOptions64(most,
+		progressbar.OptionSetWriter(os.Stderr),
+		progressbar.OptionSetDescription(what),
+		progressbar.OptionThrottle(200*time.Millisecond),
+		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionSetWidth(30),
+	)
+}
+
+// duration reads the time of a file's last tag, 0 when it cannot (FLV 10.1 annex E.3).
+func duration(f *os.File) time.Duration {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return 0
+	}
+	var back [4]byte
+	if _, err := f.ReadAt(back[:], info.Size()-4); err != nil {
+		return 0
+	}
+	var tag [8]byte
+	if _, err := f.ReadAt(tag[:], info.Size()-4-int64(binary.BigEndian.Uint32(back[:]))); err != nil {
+		return 0
+	}
+	ms := uint32(tag[7])<<24 | uint32(tag[4])<<16 | uint32(tag[5])<<8 | uint32(tag[6])
+	return time.Duration(ms) * time.Millisecond
+}

@@ -1,0 +1,300 @@
+package netconn
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"afterglow/amf"
+	"afterglow/media"
+)
+
+// ClientEvents is what a client wants to hear of. Nil functions hear nothing. They are called by the transport's
+// reader, in order, and should not block.
+type ClientEvents struct {
+	// Status gets the statuses of the connection itself, a reconnect request among them.
+	Status func(Status)
+	// Call answers a method that the server calls. A nil function and ErrNoMethod answer that there is none.
+	Call func(method string, args []amf.Value) (amf.Value, error)
+	// Closed tells that the connection has ended.
+	Closed func(reason error)
+}
+
+// ConnectOptions are the fields of a connect command (RTMP 1.0 section 7.2.1.1).
+type ConnectOptions struct {
+	App      string
+	TCURL    string
+	FlashVer string // default: what encoders say
+	SWFURL   string
+	PageURL  string
+	Encoding Encoding
+	// ClassicOnly leaves out what Enhanced RTMP adds: the client then gets classic tags only.
+	ClassicOnly bool
+	// Object has further properties, which replace those made from the fields above.
+	Object []amf.Property
+	// Args follow the command object.
+	Args []amf.Value
+}
+
+// Client is a client's end of a NetConnection. Its methods may be called from any goroutine; those with a context wait
+// for the server's answer, and must not be called from an event.
+type Client struct {
+	transport Transport
+	events    ClientEvents
+	calls     calls
+	encoding  atomic.Uint32
+	closed    chan struct{}
+
+	mu      sync.Mutex
+	streams map[uint32]*ClientStream
+	err     error
+	gone    bool
+}
+
+// NewClient makes the client's end of a connection that transport carries.
+func NewClient(t Transport, e ClientEvents) *Client {
+	return &Client{transport: t, events: e, closed: make(chan struct{}), streams: make(map[uint32]*ClientStream)}
+}
+
+// Done is closed when the connection has ended; Err then says why.
+func (c *Client) Done() <-chan struct{} { return c.closed }
+
+// Err returns why the connection has ended, nil while it lasts.
+func (c *Client) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Far describes the server.
+func (c *Client) Far() Far { return c.transport.Far() }
+
+// Close ends the connection after what is queued has been sent.
+func (c *Client) Close() { c.transport.CloseAfterFlush(ErrDisconnected) }
+
+// Closed is called by the transport when it has ended.
+func (c *Client) Closed(reason error) {
+	c.mu.Lock()
+	if c.gone {
+		c.mu.Unlock()
+		return
+	}
+	c.gone, c.err = true, reason
+	all := c.streams
+	c.streams = nil
+	c.mu.Unlock()
+	c.calls.close()
+	for _, s := range all {
+		s.outbox.close()
+	}
+	if c.events.Closed != nil {
+		c.events.Closed(reason)
+	}
+	close(c.closed)
+}
+
+// Connect sends the connect command and returns the server's information object, or a Status as the error when it
+// rejects.
+func (c *Client) Connect(ctx context.Context, o ConnectOptions) (Status, error) {
+	r, err := c.ask(ctx, "connect", o.object(), o.Args...)
+	if err != nil {
+		return Status{}, err
+	}
+	s := parseStatus(r.Value)
+	if o.Encoding == AMF3 && encodingOf(s) == AMF3 {
+		c.encoding.Store(uint32(AMF3))
+	}
+	return s, nil
+}
+
+func encodingOf(s Status) Encoding {
+	for _, p := range s.Extra {
+		if p.Name == "objectEncoding" && p.Value == float64(AMF3) {
+			return AMF3
+		}
+	}
+	return AMF0
+}
+
+const defaultFlashVer = "FMLE/3.0 (compatible; Afterglow)"
+
+func (o ConnectOptions) object() *amf.Object {
+	if o.FlashVer == "" {
+		o.FlashVer = defaultFlashVer
+	}
+	v := amf.NewObject(
+		amf.Property{Name: "app", Value: o.App},
+		amf.Property{Name: "flashVer", Value: o.FlashVer},
+		amf.Property{Name: "tcUrl", Value: o.TCURL},
+		amf.Property{Name: "fpad", Value: false},
+		amf.Property{Name: "capabilities", Value: 239.0},
+		amf.Property{Name: "audioCodecs", Value: float64(0x0FFF)},
+		amf.Property{Name: "videoCodecs", Value: float64(0x00FF)},
+		amf.Property{Name: "videoFunction", Value: 1.0},
+		amf.Property{Name: "objectEncoding", Value: float64(o.Encoding)},
+	)
+	if o.SWFURL != "" {
+		v.Set("swfUrl", o.SWFURL)
+	}
+	if o.PageURL != "" {
+		v.Set("pageUrl", o.PageURL)
+	}
+	if !o.ClassicOnly {
+		all := amf.NewObject(amf.Property{Name: media.Wildcard, Value: float64(media.CanForward)})
+		v.Set("fourCcList", amf.NewArray(media.Wildcard))
+		v.Set("videoFourCcInfoMap", all)
+		v.Set("audioFourCcInfoMap", all)
+		v.Set("capsEx", float64(capsReconnect|media.CapsMultitrack|media.CapsModEx|capsNanoseconds))
+	}
+	for _, p := range o.Object {
+		v.Set(p.Name, p.Value)
+	}
+	return v
+}
+
+// ask calls a method and waits for the answer.
+func (c *Client) ask(ctx context.Context, method string, object amf.Value, args ...amf.Value) (Result, error) {
+	answer := make(chan Result, 1)
+	if err := c.start(method, object, func(r Result) { answer <- r }, args...); err != nil {
+		return Result{}, err
+	}
+	select {
+	case r := <-answer:
+		return r, c.explain(r.Err)
+	case <-ctx.Done():
+		return Result{}, ctx.Err()
+	}
+}
+
+// explain prefers why the connection ended over the fact that it did.
+func (c *Client) explain(err error) error {
+	if errors.Is(err, ErrDisconnected) {
+		if why := c.Err(); why != nil {
+			return why
+		}
+	}
+	return err
+}
+
+func (c *Client) start(method string, object amf.Value, done func(Result), args ...amf.Value) error {
+	transaction, err := c.calls.add(done)
+	if err != nil {
+		return err
+	}
+	return c.send(0, method, transaction, append([]amf.Value{object}, args...)...)
+}
+
+func (c *Client) send(streamID uint32, name string, transaction float64, values ...amf.Value) error {
+	m, err := commandMessage(Encoding(c.encoding.Load()), streamID, name, transaction, values...)
+	if err != nil {
+		return err
+	}
+	c.transport.Send(m, Treatment{Class: ClassControl})
+	return nil
+}
+
+// Call calls a method of the server and waits for its answer; an _error is returned as a Status.
+func (c *Client) Call(ctx context.Context, method string, args ...amf.Value) (amf.Value, error) {
+	r, err := c.ask(ctx, method, nil, args...)
+	return r.Value, err
+}
+
+// Notify calls a method of the server that needs no answer.
+func (c *Client) Notify(method string, args ...amf.Value) error {
+	return c.start(method, nil, nil, args...)
+}
+
+// CreateStream asks the server for a NetStream.
+func (c *Client) CreateStream(ctx context.Context, e StreamEvents) (*ClientStream, error) {
+	r, err := c.ask(ctx, "createStream", nil)
+	if err != nil {
+		return nil, err
+	}
+	id, ok := streamID(r.Value)
+	if !ok {
+		return nil, errors.New("createStream: the server answers " + amf.Format(r.Value))
+	}
+	s := &ClientStream{client: c, id: id, events: e, statuses: make(chan Status, 16)}
+	s.outbox.limit = outboxLimit
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone {
+		return nil, ErrDisconnected
+	}
+	c.streams[id] = s
+	return s, nil
+}
+
+// Receive takes a message from the transport.
+func (c *Client) Receive(m Message) (more bool) {
+	if err := c.dispatch(m); err != nil {
+		c.transport.CloseAfterFlush(err)
+	}
+	return true
+}
+
+func (c *Client) stream(id uint32) *ClientStream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.streams[id]
+}
+
+func (c *Client) dispatch(m Message) error {
+	switch m.Type {
+	case TypeCommandAMF0, TypeCommandAMF3:
+		cmd, err := parseCommand(m)
+		if err != nil {
+			return err
+		}
+		return c.command(cmd)
+	case TypeAudio, TypeVideo, TypeDataAMF0, TypeDataAMF3:
+		if s := c.stream(m.StreamID); s != nil && s.events.Packet != nil {
+			if p, ok := media.FromMessage(m.Type, m.Timestamp, m.Payload); ok {
+				s.events.Packet(p)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Client) command(cmd *command) error {
+	switch cmd.name {
+	case "_result", "_error":
+		c.calls.answer(cmd)
+		return nil
+	case "onStatus":
+		c.status(cmd)
+		return nil
+	case "close":
+		c.transport.CloseAfterFlush(ErrDisconnected)
+		return nil
+	}
+	if s := c.stream(cmd.streamID); s != nil && s.events.Call != nil {
+		s.events.Call(cmd.name, cmd.args)
+		return nil
+	}
+	var v amf.Value
+	err := ErrNoMethod
+	if c.events.Call != nil {
+		v, err = c.events.Call(cmd.name, cmd.args)
+	}
+	switch {
+	case cmd.transaction == 0:
+		return nil
+	case err != nil:
+		return c.send(0, "_error", cmd.transaction, nil, statusOf(err, CallFailed, "").object(""))
+	}
+	return c.send(0, "_result", cmd.transaction, nil, v)
+}
+
+func (c *Client) status(cmd *command) {
+	s := parseStatus(cmd.arg(0))
+	if stream := c.stream(cmd.streamID); stream != nil {
+		stream.status(s)
+		return
+	}
+	if c.events.Status != nil {
+		c.events.Status(s)
+	}
+}
