@@ -16,7 +16,8 @@ import (
 // goroutine; the client waits, nobody else does. Questions of one client come one at a time, those of different
 // clients at the same time. Embed [Live] for the answers that need no thought.
 type Application interface {
-	// Start is called when an instance is made, before its first question; an error rejects the clients that come.
+	// Start is called when an instance is made, before its first question; an error rejects the clients that come. Only
+	// clients of the same instance wait for it.
 	Start(i *Instance) error
 	// Connect asks whether a client may come in.
 	Connect(c *Client, r netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer])
@@ -26,9 +27,9 @@ type Application interface {
 	Play(c *Client, r netconn.PlayRequest, reply *netconn.Reply[netconn.PlayAnswer])
 	// Call asks for a remote method. The answer netconn.ErrNoMethod leaves the method to the server.
 	Call(c *Client, r netconn.CallRequest, reply *netconn.Reply[netconn.CallAnswer])
-	// Disconnected tells that a client has gone.
+	// Disconnected tells that a client that was accepted has gone, even if it had gone before.
 	Disconnected(c *Client, reason error)
-	// Stop is called when the last client of an instance has gone and the instance with it.
+	// Stop is called when the last client of an instance that started has gone and the instance with it.
 	Stop(i *Instance)
 }
 
@@ -82,8 +83,15 @@ type Client struct {
 	*netconn.Conn
 	instance *Instance
 	request  netconn.ConnectRequest
-	accepted atomic.Bool
+	state    atomic.Int32
 }
+
+// The states of a Client: it changes once or twice, in this order.
+const (
+	asking int32 = iota
+	accepted
+	gone
+)
 
 // Instance returns where the client is.
 func (c *Client) Instance() *Instance { return c.instance }
@@ -108,33 +116,36 @@ func (c *Client) MayPublish(r netconn.PublishRequest) error {
 	if p.Open || (!p.Own && c.Far().Loopback) {
 		return nil
 	}
-	if c.shows(r.Query) == c.instance.key() && c.instance.key() != "" {
+	if _, right := c.shows(r.Query); right {
 		return nil
 	}
 	return ErrKey
 }
 
-// shows returns the application's key when the client has shown it with the stream's name or at connect, else what it
-// has shown instead.
-func (c *Client) shows(query string) string {
+// shows returns the key that the client has shown with the stream's name or at connect, and whether it is the
+// application's.
+func (c *Client) shows(query string) (shown string, right bool) {
 	key := c.instance.key()
-	shown := ""
 	for _, q := range []string{query, c.request.Query} {
-		values, err := url.ParseQuery(q)
-		if err != nil || !values.Has("key") {
+		// What else the query has, be it malformed, is others' affair.
+		values, _ := url.ParseQuery(q)
+		if !values.Has("key") {
 			continue
 		}
-		if shown = values.Get("key"); subtle.ConstantTimeCompare([]byte(shown), []byte(key)) == 1 {
-			return key
+		if shown = values.Get("key"); key != "" && same(shown, key) {
+			return shown, true
 		}
 	}
-	return shown
+	return shown, false
 }
+
+// same compares keys in a time that tells nothing of where they differ.
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // claimKey is what proves that a later publisher is the same: the key it showed, or the application's for clients on
 // this machine, who need none.
 func (c *Client) claimKey(query string) string {
-	if shown := c.shows(query); shown != "" || !c.Far().Loopback {
+	if shown, _ := c.shows(query); shown != "" || !c.Far().Loopback {
 		return shown
 	}
 	return c.instance.key()
@@ -143,14 +154,12 @@ func (c *Client) claimKey(query string) string {
 // Publish gives a client the right to a stream's name, or finds out whether it can have it (publish.takeover).
 func (i *Instance) Publish(c *Client, r netconn.PublishRequest, reply *netconn.Reply[netconn.PublishAnswer]) {
 	claim := streams.Claim{Owner: c, Key: c.claimKey(r.Query)}
-	var p *streams.Publisher
-	claim.Evicted = func() {
+	claim.Evicted = func(p *streams.Publisher) {
 		i.log().Info("publisher evicted", "client", c.ID(), "stream", r.Name)
 		r.Stream.Evict(p)
 	}
 	take := func() {
-		var err error
-		p, err = i.hub.Publish(r.Name, claim)
+		p, err := i.hub.Publish(r.Name, claim)
 		i.answerPublish(c, r, reply, p, err)
 	}
 	settings := i.settings().Publish
@@ -166,7 +175,8 @@ func (i *Instance) Publish(c *Client, r netconn.PublishRequest, reply *netconn.R
 		return
 	}
 	owner.Ping(settings.PingTimeout, func(alive bool) {
-		claim.Take = !alive
+		// Somebody else may have taken the name from the dead one meanwhile.
+		claim.Take = !alive && i.hub.Publisher(r.Name) == holder
 		take()
 	})
 }
@@ -196,7 +206,7 @@ func (i *Instance) release(c *Client, full string) {
 	}
 	name, query := cut(full)
 	holder := i.hub.Publisher(name)
-	if holder == nil || holder.Owner() == c || holder.Key() == "" || holder.Key() != c.claimKey(query) {
+	if holder == nil || holder.Owner() == c || holder.Key() == "" || !same(holder.Key(), c.claimKey(query)) {
 		return
 	}
 	i.log().Info("publisher released", "client", c.ID(), "stream", name)

@@ -3,6 +3,7 @@ package apps
 import (
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"afterglow/configs"
@@ -14,8 +15,16 @@ type Instance struct {
 	app     *application
 	name    string
 	hub     *streams.Hub
-	err     error // why it did not start
-	clients map[*Client]struct{}
+	clients map[*Client]struct{} // guarded by server.mu
+
+	starting sync.Once
+	err      error // why it did not start; set by start
+}
+
+// start has the application start the instance, once, and returns why it could not.
+func (i *Instance) start() error {
+	i.starting.Do(func() { i.err = i.app.code.Start(i) })
+	return i.err
 }
 
 // application is an application that has been found, with the instances that it has now.
@@ -41,7 +50,7 @@ func (i *Instance) key() string {
 	if k := i.settings().Publish.Key; k != "" {
 		return k
 	}
-	return i.app.server.options.Key
+	return *i.app.server.key.Load()
 }
 
 func (i *Instance) log() *slog.Logger {

@@ -38,6 +38,7 @@ type Server struct {
 	options Options
 	log     *slog.Logger
 	config  atomic.Pointer[configs.Config]
+	key     atomic.Pointer[string]
 	stats   Stats
 
 	mu    sync.Mutex
@@ -55,6 +56,7 @@ func NewServer(o Options) *Server {
 	}
 	s := &Server{options: o, log: o.Log, codes: make(map[string]Application), apps: make(map[string]*application)}
 	s.config.Store(o.Config)
+	s.SetKey(o.Key)
 	return s
 }
 
@@ -67,6 +69,9 @@ func (s *Server) Register(name string, a Application) {
 
 // Stats returns the server's counters, which go on counting.
 func (s *Server) Stats() *Stats { return &s.stats }
+
+// SetKey changes what publishers show where the configuration names no other key.
+func (s *Server) SetKey(key string) { s.key.Store(&key) }
 
 // SetConfig changes the settings of all applications; clients stay.
 func (s *Server) SetConfig(c *configs.Config) {
@@ -108,11 +113,11 @@ func validName(name string) bool {
 
 // application returns the application of that name, or nil. The caller holds mu.
 func (s *Server) application(name string) *application {
+	if !s.exists(name) {
+		return nil // though it may have existed before the configuration changed
+	}
 	if a := s.apps[name]; a != nil {
 		return a
-	}
-	if !s.exists(name) {
-		return nil
 	}
 	a := &application{server: s, name: name, code: s.codes[name], instances: make(map[string]*Instance)}
 	if a.code == nil {
@@ -127,8 +132,20 @@ func (s *Server) application(name string) *application {
 // maxInstanceName bounds the names that clients give to instances, in bytes.
 const maxInstanceName = 255
 
-// enter finds the instance that a client asks for, made if need be, and counts the client in it.
+// enter finds the instance that a client asks for, started if need be, and counts the client in it.
 func (s *Server) enter(c *Client, r netconn.ConnectRequest) error {
+	if err := s.place(c, r); err != nil {
+		return err
+	}
+	if err := c.instance.start(); err != nil {
+		s.leave(c)
+		return netconn.Status{Code: netconn.ConnectRejected, Description: reject("Application (%s) did not start: %v", r.App, err)}
+	}
+	return nil
+}
+
+// place puts a client into an instance, a new one if need be.
+func (s *Server) place(c *Client, r netconn.ConnectRequest) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.application(r.App)
@@ -149,15 +166,7 @@ func (s *Server) enter(c *Client, r netconn.ConnectRequest) error {
 	if i == nil {
 		i = &Instance{app: a, name: r.Instance, clients: make(map[*Client]struct{})}
 		i.hub = streams.NewHubWithStats(hubConfig(a.config.Load().Play), &s.stats.Streams)
-		i.err = a.code.Start(i)
 		a.instances[r.Instance] = i
-	}
-	if i.err != nil {
-		err := i.err
-		if len(i.clients) == 0 {
-			delete(a.instances, i.name)
-		}
-		return netconn.Status{Code: netconn.ConnectRejected, Description: reject("Application (%s) did not start: %v", a.name, err)}
 	}
 	i.clients[c] = struct{}{}
 	a.clients++
@@ -179,7 +188,7 @@ func (s *Server) leave(c *Client) {
 		delete(i.app.instances, i.name)
 	}
 	s.mu.Unlock()
-	if last {
+	if last && i.start() == nil {
 		i.app.code.Stop(i)
 	}
 }
@@ -207,19 +216,24 @@ func (s *Server) Connect(conn *netconn.Conn, r netconn.ConnectRequest, reply *ne
 	}
 	conn.SetValue(c)
 	c.instance.app.code.Connect(c, r, netconn.NewReply(func(a netconn.ConnectAnswer) {
-		if a.Err == nil {
-			s.stats.Accepted.Add(1)
-			s.stats.Clients.Add(1)
-			s.log.Info("connect", "client", conn.ID(), "remote", conn.Far().Address, "protocol", conn.Far().Protocol, "app", c.instance.Name(), "agent", clip(r.FlashVer))
-			c.accepted.Store(true)
-		} else {
-			s.rejected(conn, r, a.Err)
-			s.leave(c)
-		}
-		if !reply.Give(a) && a.Err == nil {
-			s.Disconnected(conn, netconn.ErrTimeout)
-		}
+		s.decided(c, a.Err)
+		reply.Give(a)
 	}))
+}
+
+// decided counts what an application has answered to connect. The client may have gone meanwhile.
+func (s *Server) decided(c *Client, err error) {
+	switch {
+	case err == nil && c.state.CompareAndSwap(asking, accepted):
+		s.stats.Accepted.Add(1)
+		s.stats.Clients.Add(1)
+		s.log.Info("connect", "client", c.ID(), "remote", c.Far().Address, "protocol", c.Far().Protocol, "app", c.instance.Name(), "agent", clip(c.request.FlashVer))
+	case err == nil:
+		c.instance.app.code.Disconnected(c, netconn.ErrDisconnected)
+	case c.state.CompareAndSwap(asking, gone):
+		s.rejected(c.Conn, c.request, err)
+		s.leave(c)
+	}
 }
 
 func (s *Server) rejected(conn *netconn.Conn, r netconn.ConnectRequest, err error) {
@@ -270,13 +284,19 @@ func (s *Server) Call(conn *netconn.Conn, r netconn.CallRequest, reply *netconn.
 // Disconnected tells the client's application.
 func (s *Server) Disconnected(conn *netconn.Conn, reason error) {
 	c := client(conn)
-	if c == nil || !c.accepted.Swap(false) {
+	if c == nil {
 		return
 	}
-	s.stats.Clients.Add(-1)
-	c.instance.app.code.Disconnected(c, reason)
-	s.log.Info("disconnect", "client", conn.ID(), "remote", conn.Far().Address, "app", c.instance.Name(), "reason", ended(reason))
-	s.leave(c)
+	switch c.state.Swap(gone) {
+	case accepted:
+		s.stats.Clients.Add(-1)
+		c.instance.app.code.Disconnected(c, reason)
+		s.log.Info("disconnect", "client", conn.ID(), "remote", conn.Far().Address, "app", c.instance.Name(), "reason", ended(reason))
+		s.leave(c)
+	case asking:
+		s.rejected(conn, c.request, reason)
+		s.leave(c)
+	}
 }
 
 // ended words the reason of an ordinary end.

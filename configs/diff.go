@@ -41,6 +41,19 @@ func Diff(old, new *Config) []Change {
 	return changes
 }
 
+// Reloaded returns what a running server can go on with when it is told to take over next: next itself, but with the
+// values of running in the keys that need a restart.
+func Reloaded(running, next *Config) *Config {
+	merged := *next
+	from, to := reflect.ValueOf(running).Elem(), reflect.ValueOf(&merged).Elem()
+	for _, f := range serverFields {
+		if !f.reload {
+			to.FieldByIndex(f.index).Set(from.FieldByIndex(f.index))
+		}
+	}
+	return &merged
+}
+
 func diffApplication(old, new *Config, name string) []Change {
 	var changes []Change
 	before, wasNamed := old.Applications.Named[name]

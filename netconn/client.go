@@ -141,10 +141,11 @@ func (o ConnectOptions) object() *amf.Object {
 		v.Set("pageUrl", o.PageURL)
 	}
 	if !o.ClassicOnly {
-		all := amf.NewObject(amf.Property{Name: media.Wildcard, Value: float64(media.CanForward)})
 		v.Set("fourCcList", amf.NewArray(media.Wildcard))
-		v.Set("videoFourCcInfoMap", all)
-		v.Set("audioFourCcInfoMap", all)
+		// Two objects: nginx-rtmp closes the connection for a reference to an object that it has read already.
+		for _, name := range []string{"videoFourCcInfoMap", "audioFourCcInfoMap"} {
+			v.Set(name, amf.NewObject(amf.Property{Name: media.Wildcard, Value: float64(media.CanForward)}))
+		}
 		v.Set("capsEx", float64(capsReconnect|media.CapsMultitrack|media.CapsModEx|capsNanoseconds))
 	}
 	for _, p := range o.Object {

@@ -98,7 +98,6 @@ func (s *ClientStream) Unpublish(ctx context.Context, name string) error {
 	if err := s.outbox.drained(ctx); err != nil {
 		return err
 	}
-	s.client.transport.Detach(s.id)
 	_ = s.client.start("FCUnpublish", nil, func(Result) {}, name)
 	return s.Close()
 }
@@ -145,6 +144,7 @@ func (s *ClientStream) Close() error {
 	s.client.mu.Lock()
 	delete(s.client.streams, s.id)
 	s.client.mu.Unlock()
+	s.client.transport.Detach(s.id)
 	s.outbox.close()
 	return s.client.send(0, "deleteStream", 0, nil, float64(s.id))
 }

@@ -60,7 +60,7 @@ type Conn struct {
 
 	// What follows belongs to the running affair of exec.
 	streams   map[uint32]*Stream
-	nextID    uint32
+	free      uint32 // no smaller stream ID is free
 	viewer    media.Viewer
 	delivery  Delivery
 	closing   bool
@@ -147,7 +147,6 @@ func (c *Conn) Closed(reason error) {
 		if c.closedFor != nil {
 			reason = c.closedFor
 		}
-		c.exec.answered()
 		c.exec.discard()
 		for _, s := range c.streams {
 			s.end()
@@ -155,7 +154,7 @@ func (c *Conn) Closed(reason error) {
 		c.streams = nil
 		c.calls.close()
 		c.pings.close()
-		if c.accepted.Load() {
+		if c.request.Load() != nil {
 			c.handler.Disconnected(c, reason)
 		}
 	})
@@ -166,6 +165,10 @@ func (c *Conn) Disconnect(s Status) {
 	c.do(func() {
 		if s.Code != "" && !c.closing {
 			c.status(0, s)
+		}
+		if s.Code == "" {
+			c.close(ErrDisconnected)
+			return
 		}
 		c.close(s)
 	})
@@ -190,7 +193,7 @@ func (c *Conn) fail(err error) {
 	switch {
 	case !c.accepted.Load():
 		code = ConnectRejected
-	case errors.Is(err, amf.ErrTruncated) || errors.Is(err, amf.ErrLimit) || errors.Is(err, amf.ErrUnknownMarker) || errors.Is(err, amf.ErrBadReference):
+	case errors.Is(err, amf.ErrTruncated) || errors.Is(err, amf.ErrLimit) || errors.Is(err, amf.ErrUnknownMarker) || errors.Is(err, amf.ErrBadReference) || errors.Is(err, amf.ErrFormat):
 		code = CallBadVersion
 	}
 	c.status(0, Status{Code: code, Level: LevelError, Description: err.Error()})
@@ -330,7 +333,7 @@ func (c *Conn) Notify(s Status) { c.do(func() { c.status(0, s) }) }
 // v2, Reconnect Request). It reports false for a client that has not said that it can.
 func (c *Conn) RequestReconnect(tcURL, description string) bool {
 	r := c.request.Load()
-	if r == nil || !r.Reconnect {
+	if r == nil || !r.Reconnect || !c.accepted.Load() {
 		return false
 	}
 	s := Status{Code: ConnectReconnectRequest, Description: description}

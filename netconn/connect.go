@@ -38,9 +38,6 @@ func (c *Conn) connect(cmd *command) error {
 func (c *Conn) connected(cmd *command, r *ConnectRequest, a ConnectAnswer) {
 	c.exec.answered()
 	if c.gone || c.closing {
-		if a.Err == nil && c.gone {
-			c.handler.Disconnected(c, ErrDisconnected)
-		}
 		return
 	}
 	if a.Err != nil {
@@ -51,7 +48,6 @@ func (c *Conn) connected(cmd *command, r *ConnectRequest, a ConnectAnswer) {
 	c.viewer = r.Media.Viewer()
 	c.delivery = a.Delivery
 	c.transport.Accepted()
-	c.transport.Send(userControl(eventStreamBegin, 0), Treatment{Class: ClassControl})
 	info := Status{Code: ConnectSuccess, Extra: []amf.Property{
 		{Name: "objectEncoding", Value: float64(r.Encoding)},
 		{Name: "data", Value: amf.NewECMAArray(amf.Property{Name: "version", Value: c.config.Version})},

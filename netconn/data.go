@@ -14,7 +14,7 @@ func (c *Conn) data(m Message) error {
 		return c.broadcastRefused()
 	}
 	s := c.streams[m.StreamID]
-	if s == nil || s.publishing == nil {
+	if s == nil || s.publishing == nil || len(m.Payload) == 0 {
 		return nil
 	}
 	p := s.publishing.publisher
@@ -31,12 +31,12 @@ func (c *Conn) data(m Message) error {
 		if m.Type == TypeDataAMF3 {
 			rest = append([]byte{0}, rest...)
 		}
-		_ = p.SetData(handler, dataPacket(m, rest))
+		s.written(p.SetData(handler, dataPacket(m, rest)))
 	case "@clearDataFrame":
 		handler, _, _ := dataName(Message{Type: TypeDataAMF0, Payload: rest})
 		p.ClearData(handler)
 	default:
-		_ = p.Write(dataPacket(m, m.Payload))
+		s.written(p.Write(dataPacket(m, m.Payload)))
 	}
 	return nil
 }

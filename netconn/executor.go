@@ -10,7 +10,7 @@ import (
 type executor struct {
 	mu      sync.Mutex
 	running bool
-	asking  bool // a question is open: messages wait
+	asking  int // questions that are open: messages wait
 	urgent  []func()
 	waiting []Message
 	bytes   int // payloads that wait
@@ -24,7 +24,7 @@ const messageOverhead = 64
 // bring more until resume is called.
 func (x *executor) deliver(m Message, limit int, handle func(Message), resume func()) (more bool) {
 	x.mu.Lock()
-	if x.running || x.asking || len(x.waiting) > 0 {
+	if x.running || x.asking > 0 || len(x.waiting) > 0 {
 		x.waiting = append(x.waiting, m)
 		x.bytes += len(m.Payload) + messageOverhead
 		if x.bytes > limit {
@@ -56,23 +56,23 @@ func (x *executor) do(f func(), handle func(Message), resume func()) {
 	x.run(handle, resume)
 }
 
-// ask makes messages wait until answered is called. Both belong to the running affair.
+// ask makes messages wait until answered is called as often. Both belong to the running affair.
 func (x *executor) ask() {
 	x.mu.Lock()
-	x.asking = true
+	x.asking++
 	x.mu.Unlock()
 }
 
 func (x *executor) answered() {
 	x.mu.Lock()
-	x.asking = false
+	x.asking = max(0, x.asking-1)
 	x.mu.Unlock()
 }
 
-// discard forgets the messages that wait.
+// discard forgets the messages that wait, and the questions that they wait for.
 func (x *executor) discard() {
 	x.mu.Lock()
-	x.waiting, x.bytes = nil, 0
+	x.waiting, x.bytes, x.asking = nil, 0, 0
 	x.mu.Unlock()
 }
 
@@ -91,7 +91,7 @@ func (x *executor) run(handle func(Message), resume func()) {
 			x.urgent = x.urgent[1:]
 			x.mu.Unlock()
 			f()
-		case len(x.waiting) > 0 && !x.asking:
+		case len(x.waiting) > 0 && x.asking == 0:
 			m := x.waiting[0]
 			x.waiting = x.waiting[1:]
 			x.bytes -= len(m.Payload) + messageOverhead
@@ -99,7 +99,7 @@ func (x *executor) run(handle func(Message), resume func()) {
 			handle(m)
 		default:
 			x.running = false
-			wake := x.paused && !x.asking
+			wake := x.paused && x.asking == 0
 			if wake {
 				x.paused = false
 			}

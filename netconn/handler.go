@@ -20,7 +20,8 @@ type Handler interface {
 	// Call asks for a remote method. Other messages of the client are handled meanwhile. ErrNoMethod gets the client
 	// a built-in of that name, or an error.
 	Call(c *Conn, r CallRequest, reply *Reply[CallAnswer])
-	// Disconnected tells that an accepted client has gone, and why; its streams are closed already.
+	// Disconnected tells, once for each Connect, that the client has gone, and why; its streams are closed already. It
+	// comes for clients that were rejected, and for those whose Connect has no answer yet, too.
 	Disconnected(c *Conn, reason error)
 }
 

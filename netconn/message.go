@@ -93,7 +93,8 @@ type Transport interface {
 	Send(m Message, t Treatment) Handle
 	// Barrier keeps messages of a stream that are sent later behind those sent before, across flows.
 	Barrier(streamID uint32)
-	// Accepted is called once before a server's answer to connect, for what the transport says then.
+	// Accepted is called once before a server's answer to connect, for what the transport says then, Stream Begin of
+	// stream 0 included.
 	Accepted()
 	// Publishing tells whether the far end may send large messages now.
 	Publishing(on bool)

@@ -76,22 +76,31 @@ func playStart(v float64) float64 {
 	return PlayLiveOrRecorded
 }
 
+// maxDuration is what a duration may be, in milliseconds; what is longer has no end.
+const maxDuration = 1e12
+
 func playDuration(v float64) float64 {
-	if v < 0 {
-		return -1
+	if v >= 0 && v <= maxDuration {
+		return v
 	}
-	return v
+	return -1
 }
 
 // begin starts an item of the playlist.
 func (s *Stream) begin(item playItem) {
 	c := s.conn
 	switch {
+	case item.name == "" || len(item.name) > maxName:
+		s.status(Status{Code: PlayFailed, Description: nameRule})
+		s.nextItem()
+		return
 	case !Covers(c.Rights().Read, item.name):
 		s.status(Status{Code: PlayFailed, Description: "No read access to " + item.name + ".", Details: item.name})
+		s.nextItem()
 		return
 	case item.start >= 0:
 		s.status(Status{Code: PlayStreamNotFound, Details: item.name})
+		s.nextItem()
 		return
 	}
 	c.exec.ask()
@@ -112,8 +121,12 @@ func (s *Stream) played(question uint64, item playItem, a PlayAnswer) {
 		dropped(nil, a.Subscriber)
 		return
 	}
+	if a.Err == nil && a.Subscriber == nil {
+		a.Err = errNothing
+	}
 	if a.Err != nil {
 		s.status(statusOf(a.Err, PlayFailed, item.name))
+		s.nextItem()
 		return
 	}
 	sub := a.Subscriber
@@ -150,17 +163,25 @@ func (s *Stream) itemOver(p *player) {
 		s.stopAndTell()
 		return
 	}
+	s.stop()
+	s.nextItem()
+}
+
+// nextItem begins what the playlist has, now that the item before it is over or could not be played.
+func (s *Stream) nextItem() {
+	if len(s.playlist) == 0 || s.conn.closing {
+		return
+	}
 	next := s.playlist[0]
 	s.playlist = s.playlist[1:]
-	s.stop()
 	s.begin(next)
 }
 
 func (s *Stream) stopAndTell() {
 	if p := s.playing; p != nil {
 		s.stop()
-		s.status(Status{Code: PlayStop, Details: p.item.name})
 		s.conn.transport.Send(userControl(eventStreamEOF, s.id), Treatment{Class: ClassControl})
+		s.status(Status{Code: PlayStop, Details: p.item.name})
 	}
 }
 

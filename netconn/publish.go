@@ -1,6 +1,8 @@
 package netconn
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 
 	"afterglow/media"
@@ -12,6 +14,11 @@ type publication struct {
 	name      string
 	publisher *streams.Publisher
 }
+
+// maxName bounds the names of streams, in bytes: they are kept, repeated and logged.
+const maxName = 1024
+
+var nameRule = fmt.Sprintf("A stream's name has 1 to %d bytes and does not end with a slash.", maxName)
 
 // publish asks the Handler for the right to a name (RTMP 1.0 section 7.2.2.6).
 func (s *Stream) publish(cmd *command) error {
@@ -31,8 +38,8 @@ func (s *Stream) publish(cmd *command) error {
 	c := s.conn
 	s.end()
 	switch {
-	case name == "" || strings.HasSuffix(name, "/"):
-		s.status(Status{Code: PublishBadName, Description: "A stream's name must not be empty or end with a slash.", Details: name})
+	case name == "" || strings.HasSuffix(name, "/") || len(name) > maxName:
+		s.status(Status{Code: PublishBadName, Description: nameRule})
 		return nil
 	case !Covers(c.Rights().Write, name):
 		s.status(Status{Code: PublishBadName, Description: "No write access to " + name + ".", Details: name})
@@ -62,6 +69,9 @@ func (s *Stream) published(question uint64, name string, a PublishAnswer) {
 	if s.conn.gone || s.conn.closing || question != s.asked {
 		dropped(a.Publisher, nil)
 		return
+	}
+	if a.Err == nil && a.Publisher == nil {
+		a.Err = errNothing
 	}
 	if a.Err != nil {
 		s.conn.publishingChanged()
@@ -98,15 +108,18 @@ func (c *Conn) publishingChanged() {
 // Evict ends a publication whose name was given to another, as Claim.Evicted of streams tells.
 func (s *Stream) Evict(p *streams.Publisher) {
 	s.conn.do(func() {
-		if s.publishing == nil || s.publishing.publisher != p {
-			return
+		if s.publishing != nil && s.publishing.publisher == p {
+			s.evicted()
 		}
-		name := s.publishing.name
-		s.publishing = nil
-		p.Close()
-		s.conn.publishingChanged()
-		s.status(Status{Code: PublishBadName, Details: name, Description: name + " was taken over by another publisher."})
 	})
+}
+
+func (s *Stream) evicted() {
+	p := s.publishing
+	s.publishing = nil
+	p.publisher.Close()
+	s.conn.publishingChanged()
+	s.status(Status{Code: PublishBadName, Details: p.name, Description: p.name + " was taken over by another publisher."})
 }
 
 // media appends a packet to what the stream publishes. Media of a stream that publishes nothing is dropped, since a
@@ -117,8 +130,13 @@ func (c *Conn) media(m Message) error {
 		return nil
 	}
 	p := media.NewPacket(media.Kind(m.Type), m.Timestamp, m.Payload)
-	if err := s.publishing.publisher.Write(p); err != nil {
-		return nil // evicted: the client is being told
-	}
+	s.written(s.publishing.publisher.Write(p))
 	return nil
+}
+
+// written looks at the outcome of writing: a publisher can be evicted before it knows that it is one.
+func (s *Stream) written(err error) {
+	if errors.Is(err, streams.ErrEvicted) {
+		s.evicted()
+	}
 }

@@ -1,15 +1,19 @@
 package netconn
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 )
+
+// errNothing is the answer of an application that permits without saying what.
+var errNothing = errors.New("the application's answer has no stream")
 
 // Reply takes the answer to a question once, from any goroutine.
 type Reply[T any] struct {
 	given atomic.Bool
 	give  func(T)
-	timer *time.Timer
+	timer atomic.Pointer[time.Timer]
 }
 
 // NewReply makes a Reply that hands its answer to give.
@@ -21,8 +25,8 @@ func (r *Reply[T]) Give(v T) bool {
 	if r.given.Swap(true) {
 		return false
 	}
-	if r.timer != nil {
-		r.timer.Stop()
+	if t := r.timer.Load(); t != nil {
+		t.Stop()
 	}
 	r.give(v)
 	return true
@@ -34,6 +38,9 @@ func (r *Reply[T]) Given() bool { return r.given.Load() }
 // otherwise answers with v when nobody has after d.
 func (r *Reply[T]) otherwise(d time.Duration, v T) {
 	if d > 0 {
-		r.timer = time.AfterFunc(d, func() { r.Give(v) })
+		t := time.AfterFunc(d, func() { r.Give(v) })
+		if r.timer.Store(t); r.Given() {
+			t.Stop()
+		}
 	}
 }

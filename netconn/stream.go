@@ -38,13 +38,21 @@ func (c *Conn) createStream(cmd *command) error {
 		}
 		return c.refuse(cmd, Status{Code: CallFailed, Description: fmt.Sprintf("The connection has %d streams, the limit.", len(c.streams))})
 	}
-	c.nextID++
-	s := &Stream{conn: c, id: c.nextID}
 	if c.streams == nil {
 		c.streams = make(map[uint32]*Stream)
 	}
+	s := &Stream{conn: c, id: c.freeID()}
 	c.streams[s.id] = s
 	return c.result(cmd, nil, float64(s.id))
+}
+
+// freeID returns the smallest ID without a stream. The wire form of a packet hangs on the stream's ID: with ever new ones
+// a client could have the server make ever more of them.
+func (c *Conn) freeID() uint32 {
+	for c.streams[c.free] != nil || c.free == 0 {
+		c.free++
+	}
+	return c.free
 }
 
 // refusedStreams is how many createStream commands beyond the limit are answered before they are taken for abuse.
@@ -60,6 +68,7 @@ func (c *Conn) deleteStream(cmd *command) error {
 	if s := c.streams[id]; s != nil {
 		s.end()
 		delete(c.streams, id)
+		c.free = min(c.free, id)
 	}
 	return nil
 }
@@ -89,7 +98,10 @@ func (s *Stream) status(st Status) {
 
 // closeStream stops publishing or playing; the stream stays.
 func (s *Stream) closeStream(*command) error {
-	s.end()
+	s.asked++
+	s.playlist = nil
+	s.unpublish()
+	s.stopAndTell()
 	return nil
 }
 

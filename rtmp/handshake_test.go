@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -284,7 +285,7 @@ func TestHandshakeTimeout(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			near, far := net.Pipe()
 			defer near.Close()
-			srv := &Server{HandshakeTimeout: 3 * time.Second, Handler: HandlerFunc(func(*Conn) { t.Error("the handler was called") })}
+			srv := &Server{Log: slog.New(slog.DiscardHandler), HandshakeTimeout: 3 * time.Second, Handler: HandlerFunc(func(*Conn) { t.Error("the handler was called") })}
 			start := time.Now()
 			srv.accept(far)
 			go near.Write(append([]byte{3}, make([]byte, 1536)...)[:sent])

@@ -17,6 +17,7 @@ type inbuf struct {
 	src   io.Reader
 	buf   []byte
 	r, w  int
+	small int    // reads in a row that a small buffer could have held
 	total uint64 // bytes received
 
 	arrived func() // called after each read; may be nil
@@ -61,14 +62,20 @@ func (b *inbuf) some(n int) ([]byte, error) {
 	return b.buf[b.r-n : b.r], nil
 }
 
-// readFull fills p, for the fixed-size parts of the handshake.
+// readFull fills p, for the fixed-size parts of the handshake: past the buffer, which need not grow for them.
 func (b *inbuf) readFull(p []byte) error {
-	for len(p) > 0 {
-		s, err := b.some(len(p))
-		if err != nil {
+	n := copy(p, b.buf[b.r:b.w])
+	b.r += n
+	for p = p[n:]; len(p) > 0; p = p[n:] {
+		var err error
+		n, err = b.src.Read(p)
+		b.total += uint64(n)
+		if n == 0 && err == nil {
+			err = io.ErrNoProgress
+		}
+		if n == 0 {
 			return unexpected(err)
 		}
-		p = p[copy(p, s):]
 	}
 	return nil
 }
@@ -78,6 +85,7 @@ func (b *inbuf) fill(need int) error {
 	if b.r == b.w {
 		b.r, b.w = 0, 0
 	}
+	b.shrinkIdle()
 	switch {
 	case b.buf == nil:
 		b.buf = make([]byte, max(smallBuffer, need))
@@ -86,6 +94,9 @@ func (b *inbuf) fill(need int) error {
 		b.r = 0
 	}
 	n, err := b.src.Read(b.buf[b.w:])
+	if b.small++; n > smallBuffer/2 {
+		b.small = 0
+	}
 	b.w += n
 	b.total += uint64(n)
 	if n > 0 {
@@ -109,6 +120,14 @@ func (b *inbuf) enlarge() {
 	b.w = copy(buf, b.buf[b.r:b.w])
 	b.r = 0
 	b.buf = buf
+}
+
+// shrinkIdle goes back to a small buffer once the traffic has become small.
+func (b *inbuf) shrinkIdle() {
+	const reads = 4
+	if b.small >= reads {
+		b.shrink()
+	}
 }
 
 // shrink gives a large buffer back when nothing is in it.

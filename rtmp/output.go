@@ -221,6 +221,10 @@ func (o *output) flush(g *Gather) {
 			return
 		}
 		o.restSize, o.rest, o.writing = 0, nil, 0
+		if !g.Full() {
+			o.finished()
+			return // what was to be had is written
+		}
 	}
 }
 

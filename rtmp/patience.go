@@ -42,6 +42,9 @@ type patientConn struct {
 	timeout atomic.Int64 // nanoseconds; zero while the handshake's deadline rules
 }
 
+// NetConn returns the connection beneath, for whoever asks what it is.
+func (p *patientConn) NetConn() net.Conn { return p.Conn }
+
 func (p *patientConn) Write(b []byte) (int, error) {
 	timeout := time.Duration(p.timeout.Load())
 	if timeout == 0 {

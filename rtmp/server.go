@@ -27,7 +27,10 @@ type HandlerFunc func(*Conn)
 // ServeRTMP calls f(c).
 func (f HandlerFunc) ServeRTMP(c *Conn) { f(c) }
 
-// Server accepts RTMP connections. Its zero values are sane defaults; the fields must not change while it serves.
+// Server accepts RTMP connections. Its zero values are sane defaults; while it serves, the fields change in Update only.
+//
+// A listener's connections may have a method TCPConn() *net.TCPConn, which says that writing to that TCP connection is
+// the same as writing to them, and so costs no more than without them in between.
 type Server struct {
 	// Addr is the TCP address of ListenAndServe, ":1935" when empty.
 	Addr string
@@ -69,6 +72,14 @@ type ServerStats struct {
 
 // Stats returns the counters, which go on counting.
 func (s *Server) Stats() *ServerStats { return &s.stats }
+
+// Update calls change, which may set Limits, HandshakeTimeout, WriteTimeout, MaxConns and MaxConnsPerAddr, but no other
+// field, of a server that serves. What it sets holds for connections that come from now on.
+func (s *Server) Update(change func(*Server)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
 
 // ActiveConns returns the number of open connections, those in the handshake included.
 func (s *Server) ActiveConns() int {
@@ -232,7 +243,9 @@ func (s *Server) serve(nc net.Conn) {
 }
 
 func (s *Server) handshake(nc net.Conn) (*Conn, error) {
-	timeout := s.HandshakeTimeout
+	s.mu.Lock()
+	timeout, limits, writeTimeout := s.HandshakeTimeout, s.Limits, s.WriteTimeout
+	s.mu.Unlock()
 	if timeout <= 0 {
 		timeout = 10 * time.Second
 	}
@@ -242,7 +255,7 @@ func (s *Server) handshake(nc net.Conn) (*Conn, error) {
 			return nil, fmt.Errorf("TLS: %w", err)
 		}
 	}
-	c := newConn(nc, s.Limits, s.WriteTimeout)
+	c := newConn(nc, limits, writeTimeout)
 	var err error
 	if c.handshake, err = serverHandshake(&c.in, nc); err != nil {
 		return nil, err

@@ -22,6 +22,9 @@ type tryWriter struct {
 
 // newTryWriter returns nil for a connection that is not a plain socket, such as TLS.
 func newTryWriter(nc net.Conn) *tryWriter {
+	if b, ok := nc.(interface{ TCPConn() *net.TCPConn }); ok && b.TCPConn() != nil {
+		nc = b.TCPConn()
+	}
 	tc, ok := nc.(*net.TCPConn)
 	if !ok {
 		return nil

@@ -24,7 +24,7 @@ type Config struct {
 	// CacheBytes bounds the payloads that a stream keeps, in bytes. Default 16 MiB. A group of pictures that does not
 	// fit is not there for those who join in its midst.
 	CacheBytes int
-	// MaxLag is how far a subscriber may be behind before it skips to the newest keyframe. Default 10 s.
+	// MaxLag is how far a subscriber may be behind before it skips to the newest keyframe. Default 5 s.
 	MaxLag time.Duration
 	// KeptMessages and KeptBytes bound the configuration, metadata and data messages that are kept for subscribers that
 	// skip. Defaults 1024 messages and 1 MiB.
@@ -37,7 +37,7 @@ func (c Config) withDefaults() Config {
 		c.CacheBytes = 16 << 20
 	}
 	if c.MaxLag <= 0 {
-		c.MaxLag = 10 * time.Second
+		c.MaxLag = 5 * time.Second
 	}
 	if c.KeptMessages <= 0 {
 		c.KeptMessages = 1024
@@ -54,6 +54,7 @@ type Stats struct {
 	BytesIn     atomic.Uint64 // payload bytes published
 	Skips       atomic.Uint64 // times that a subscriber was moved to a newer place
 	Skipped     atomic.Uint64 // audio and video packets that subscribers missed that way
+	Skippers    atomic.Uint64 // subscribers that skipped at least once
 	LostKept    atomic.Uint64 // data and configuration messages that a skipping subscriber missed
 	Publishers  atomic.Int64  // publishers now
 	Subscribers atomic.Int64  // subscribers now
@@ -85,6 +86,9 @@ func (h *Hub) SetConfig(config Config) {
 	h.config.Store(&c)
 }
 
+// Config returns how streams are kept, defaults filled in.
+func (h *Hub) Config() Config { return *h.config.Load() }
+
 // Stats returns the hub's counters, which go on counting.
 func (h *Hub) Stats() *Stats { return h.stats }
 
@@ -97,8 +101,8 @@ type Claim struct {
 	Owner any
 	// Key proves to ReleaseStream that a newcomer is the same client come back; empty proves nothing.
 	Key string
-	// Evicted is called, once and from another goroutine's stack, when the name is given to somebody else.
-	Evicted func()
+	// Evicted is called once, by whoever takes the name away.
+	Evicted func(*Publisher)
 	// Take takes the name from whoever has it.
 	Take bool
 }
@@ -121,7 +125,7 @@ func (h *Hub) Publish(name string, claim Claim) (*Publisher, error) {
 	p := s.beginPublisher(claim)
 	s.mu.Unlock()
 	if old != nil && old.claim.Evicted != nil {
-		old.claim.Evicted()
+		old.claim.Evicted(old)
 	}
 	return p, nil
 }

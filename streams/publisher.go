@@ -78,7 +78,7 @@ func (p *Publisher) Evict() {
 	}
 	s.mu.Unlock()
 	if lost && p.claim.Evicted != nil {
-		p.claim.Evicted()
+		p.claim.Evicted(p)
 	}
 }
 
@@ -122,8 +122,8 @@ func (p *Publisher) moved(packet *media.Packet) *media.Packet {
 	return packet
 }
 
-// SetData writes a data message and keeps it, under its handler's name, for those who join later. At most 16 names are
-// kept for a stream; more are written only.
+// SetData writes a data message and keeps it, under its handler's name, for those who join later. What is more than 16
+// names or larger than 256 KiB is written only.
 func (p *Publisher) SetData(handler string, packet *media.Packet) error {
 	s := p.stream
 	s.mu.Lock()

@@ -6,10 +6,12 @@ import (
 	"afterglow/media"
 )
 
-// maxDataFrames and maxConfigs bound what a publisher can make a stream remember for newcomers.
+// What a publisher can make a stream remember for newcomers is bounded: how many packets, and how large one may be, in
+// bytes.
 const (
-	maxDataFrames = 16
-	maxConfigs    = 32
+	maxDataFrames  = 16
+	maxConfigs     = 32
+	maxStatePacket = 256 << 10
 )
 
 // state is what a newcomer must know before the first frame. It is guarded by the stream's mu.
@@ -26,6 +28,9 @@ type dataFrame struct {
 }
 
 func (t *state) setData(handler string, p *media.Packet) {
+	if len(p.Payload) > maxStatePacket {
+		return
+	}
 	i := slices.IndexFunc(t.data, func(d dataFrame) bool { return d.handler == handler })
 	switch {
 	case i >= 0:
@@ -41,7 +46,7 @@ func (t *state) clearData(handler string) {
 
 func (t *state) setConfig(p *media.Packet) {
 	t.configs = slices.DeleteFunc(t.configs, p.Supersedes)
-	if len(t.configs) < maxConfigs {
+	if len(t.configs) < maxConfigs && len(p.Payload) <= maxStatePacket {
 		t.configs = append(t.configs, p)
 	}
 }

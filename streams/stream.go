@@ -22,6 +22,8 @@ type Stream struct {
 	join   atomic.Pointer[joinPoint]
 	wakers atomic.Pointer[[]Waker]
 
+	skipped atomic.Uint64 // audio and video packets that subscribers missed
+
 	// What follows is guarded by mu, which a publisher takes for each packet and a subscriber only to come, go or skip.
 	mu          sync.Mutex
 	publisher   *Publisher
@@ -94,7 +96,7 @@ func (s *Stream) expireGOP(e *entry) {
 func (s *Stream) evict(head uint64, now int64) {
 	c := s.hub.config.Load()
 	r := s.ring.Load()
-	horizon := now
+	horizon := now + 1
 	if s.subscribers > 0 {
 		horizon = now - int64(c.MaxLag)
 	}
@@ -105,7 +107,7 @@ func (s *Stream) evict(head uint64, now int64) {
 	for s.tail < head {
 		e := r.load(s.tail)
 		over := s.bytes > c.CacheBytes || head-s.tail >= maxSlots
-		if !over && (s.tail >= start || e.at > horizon) {
+		if !over && (s.tail >= start || e.at >= horizon) {
 			break
 		}
 		if s.tail == start {
@@ -203,12 +205,13 @@ type StreamInfo struct {
 	Video       string // codec, empty when none has been seen
 	Audio       string
 	CacheBytes  int
+	Skipped     uint64 // audio and video packets that its subscribers missed
 }
 
 func (s *Stream) info() StreamInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	info := StreamInfo{Name: s.name, Subscribers: s.subscribers, CacheBytes: s.bytes}
+	info := StreamInfo{Name: s.name, Subscribers: s.subscribers, CacheBytes: s.bytes, Skipped: s.skipped.Load()}
 	if p := s.publisher; p != nil {
 		info.Published, info.Since = true, p.since
 		info.PacketsIn, info.BytesIn = p.packets, p.bytes

@@ -27,6 +27,8 @@ type Subscriber struct {
 	waitKey bool // video is left out until a keyframe
 	closed  bool
 	skipped atomic.Uint64
+
+	hasSkipped bool
 }
 
 // Subscribe joins a stream at its newest keyframe, or waits for its publisher. The subscriber must be closed.
@@ -147,7 +149,12 @@ func (sub *Subscriber) skip() {
 	kept := g.kept - sub.kept
 	missed := g.target - sub.next - kept
 	sub.first, sub.next, sub.kept, sub.waitKey = g.items, g.target, g.kept, g.waitKey
+	if !sub.hasSkipped {
+		sub.hasSkipped = true
+		stats.Skippers.Add(1)
+	}
 	sub.skipped.Add(missed)
+	sub.stream.skipped.Add(missed)
 	stats.Skips.Add(1)
 	stats.Skipped.Add(missed)
 	stats.LostKept.Add(kept - uint64(len(g.items)))

@@ -23,7 +23,6 @@ type PlayCmd struct {
 	Output   string        `short:"o" help:"FLV file to write; - is standard output. Without it only statistics are shown." placeholder:"FILE"`
 	Duration time.Duration `short:"t" help:"Stop after so much time of media." placeholder:"TIME"`
 	Keep     bool          `help:"Go on when the publisher stops, until it comes back."`
-	Classic  bool          `help:"Do not announce Enhanced RTMP."`
 	remote
 }
 

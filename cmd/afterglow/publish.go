@@ -25,6 +25,7 @@ type remote struct {
 	Insecure bool          `help:"Take any certificate of an rtmps server."`
 	Plain    bool          `help:"Use the plain handshake instead of the digest one."`
 	AMF3     bool          `name:"amf3" help:"Ask for object encoding 3."`
+	Classic  bool          `help:"Do not announce Enhanced RTMP."`
 	Timeout  time.Duration `help:"How long connecting may take." default:"10s"`
 }
 
@@ -38,6 +39,7 @@ func (r remote) open(ctx context.Context, rawURL string, ce netconn.ClientEvents
 		return nil, nil, nil, fmt.Errorf("%s names no stream: write it as the last element, such as rtmp://host/live/NAME", rawURL)
 	}
 	o := overrtmp.DialOptions{Events: ce}
+	o.Connect.ClassicOnly = r.Classic
 	if r.Plain {
 		o.Dialer.Handshake = rtmp.HandshakePlain
 	}

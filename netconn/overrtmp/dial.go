@@ -124,7 +124,7 @@ func (t *clientTransport) Resume()         {}
 
 func (t *clientTransport) Attach(streamID uint32, s netconn.Source, _ netconn.Delivery) netconn.Waker {
 	t.mu.Lock()
-	t.sources = append(t.sources, clientSource{streamID, s, &class{key: classKey{streamID: streamID, chunkSize: t.conn.ChunkSize()}}})
+	t.sources = append(t.sources, clientSource{streamID, s, newClass(streamID, t.conn.ChunkSize())})
 	t.mu.Unlock()
 	t.conn.SetSource((*clientPuller)(t))
 	return clientWaker{t}
@@ -139,6 +139,11 @@ func (t *clientTransport) Detach(streamID uint32) {
 			return
 		}
 	}
+}
+
+// newClass makes a class that is in no registry.
+func newClass(streamID uint32, chunkSize int) *class {
+	return &class{key: classKey{streamID: streamID, chunkSize: chunkSize}, form: &formKey{streamID, chunkSize}}
 }
 
 // clientWaker writes at once.

@@ -4,7 +4,7 @@
 // A [Server] is the Handler of an rtmp.Server. Its viewers share their work: one pump for each stream writes to all of
 // them, and the chunks of a packet are made once for all that read it alike. [Dial] opens a client's connection.
 //
-//	front := overrtmp.NewServer(handler, overrtmp.Config{})
+//	front := overrtmp.NewServer(handler, overrtmp.Config{}, nil)
 //	srv := &rtmp.Server{Addr: ":1935", Handler: front}
 //	log.Fatal(srv.ListenAndServe())
 package overrtmp

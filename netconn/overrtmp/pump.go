@@ -27,6 +27,7 @@ type pump struct {
 	pace    *pace
 	wake    chan struct{}
 	viewers atomic.Pointer[[]*session]
+	ended   atomic.Bool
 	count   int // guarded by the registry
 	lastRun time.Time
 }
@@ -83,7 +84,9 @@ func (r *registry) leave(p *pump, s *session) {
 	} else {
 		r.pumps[p.key] = rest
 	}
-	close(p.wake)
+	// The feed may still wake it, so the channel stays open.
+	p.ended.Store(true)
+	p.Wake()
 }
 
 // run goes round after each wake-up, no sooner than the delivery asks.
@@ -93,6 +96,9 @@ func (p *pump) run(running *sync.WaitGroup) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for range p.wake {
+		if p.ended.Load() {
+			return
+		}
 		if wait := p.wait(); wait > 0 {
 			timer.Reset(wait)
 			<-timer.C

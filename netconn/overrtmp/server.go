@@ -1,6 +1,7 @@
 package overrtmp
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"sync"
@@ -63,6 +64,7 @@ func (c Config) withDefaults() Config {
 type Stats struct {
 	BytesReceived atomic.Uint64 // by connections that have ended
 	BytesSent     atomic.Uint64
+	Closed        atomic.Uint64 // ended in an ordinary way
 	Abused        atomic.Uint64 // ended because of what the client sent
 	Slow          atomic.Uint64 // ended because the client took nothing
 	Dead          atomic.Uint64 // ended because the client did not answer a ping
@@ -86,10 +88,14 @@ type Server struct {
 	closed   bool
 }
 
-// NewServer makes a Server that asks handler.
+// NewServer makes a Server that asks handler. A nil log is slog.Default.
 func NewServer(handler netconn.Handler, config Config, log *slog.Logger) *Server {
+	if log == nil {
+		log = slog.Default()
+	}
 	s := &Server{handler: handler, log: log, pace: newPace(), sessions: make(map[*session]struct{})}
 	s.registry.classes = make(map[classKey]*class)
+	s.registry.forms = make(map[formKey]*formKey)
 	s.registry.pumps = make(map[pumpKey][]*pump)
 	s.gathers.New = func() any { return new(rtmp.Gather) }
 	s.SetConfig(config)
@@ -99,8 +105,16 @@ func NewServer(handler netconn.Handler, config Config, log *slog.Logger) *Server
 // SetConfig changes what holds for connections that come from now on, and the idle times of all.
 func (s *Server) SetConfig(config Config) {
 	c := config.withDefaults()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.config.Store(&c)
+	if s.janitor != nil {
+		s.janitor.Reset(s.sweepTime())
+	}
 }
+
+// Config returns what SetConfig was given, with its defaults.
+func (s *Server) Config() Config { return *s.config.Load() }
 
 // Stats returns the server's counters, which go on counting.
 func (s *Server) Stats() *Stats { return &s.stats }
@@ -124,9 +138,6 @@ func (s *Server) ServeRTMP(c *rtmp.Conn) {
 
 // record counts the end of a connection and logs the ones that are not ordinary.
 func (s *Server) record(sess *session, reason error) {
-	s.stats.BytesReceived.Add(sess.conn.BytesReceived())
-	s.stats.BytesSent.Add(sess.conn.BytesSent())
-	s.stats.Ignored.Add(sess.conn.Ignored())
 	var status netconn.Status
 	level := slog.LevelWarn
 	switch {
@@ -134,12 +145,13 @@ func (s *Server) record(sess *session, reason error) {
 		s.stats.Slow.Add(1)
 	case errors.Is(reason, errDead):
 		s.stats.Dead.Add(1)
-	case rtmp.IsDisconnect(reason) || errors.As(reason, &status):
+	case rtmp.IsDisconnect(reason) || errors.Is(reason, netconn.ErrDisconnected) || errors.As(reason, &status):
+		s.stats.Closed.Add(1)
 		level = slog.LevelDebug
 	default:
 		s.stats.Abused.Add(1)
 	}
-	s.log.Log(nil, level, "connection ended", "client", sess.nc.ID(), "remote", sess.far.Address, "reason", reason)
+	s.log.Log(context.Background(), level, "connection ended", "client", sess.nc.ID(), "remote", sess.far.Address, "reason", reason)
 }
 
 func (s *Server) enter(sess *session) {
@@ -155,6 +167,9 @@ func (s *Server) leave(sess *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, sess)
+	s.stats.BytesReceived.Add(sess.conn.BytesReceived())
+	s.stats.BytesSent.Add(sess.conn.BytesSent())
+	s.stats.Ignored.Add(sess.conn.Ignored())
 	if len(s.sessions) == 0 && s.janitor != nil {
 		s.janitor.Stop()
 		s.janitor = nil
@@ -190,12 +205,14 @@ func (s *Server) sweep() {
 
 // ping ends the session when its client gives no sign of life in time.
 func (s *session) ping(timeout time.Duration) {
-	if s.pinging.Swap(true) {
+	if s.paused.Load() || s.pinging.Swap(true) {
 		return
 	}
+	heard := s.conn.BytesReceived()
 	s.nc.Ping(timeout, func(alive bool) {
 		s.pinging.Store(false)
-		if alive {
+		// A large message on a slow line is a sign of life before it is complete.
+		if alive || s.paused.Load() || s.conn.BytesReceived() != heard {
 			return
 		}
 		s.mu.Lock()
@@ -205,6 +222,26 @@ func (s *session) ping(timeout time.Duration) {
 		s.mu.Unlock()
 		_ = s.conn.Close()
 	})
+}
+
+// Traffic is what all connections have moved, those that are open included.
+type Traffic struct {
+	BytesReceived uint64
+	BytesSent     uint64
+	Ignored       uint64 // messages of unknown type
+}
+
+// Traffic returns totals that never go down.
+func (s *Server) Traffic() Traffic {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := Traffic{s.stats.BytesReceived.Load(), s.stats.BytesSent.Load(), s.stats.Ignored.Load()}
+	for sess := range s.sessions {
+		t.BytesReceived += sess.conn.BytesReceived()
+		t.BytesSent += sess.conn.BytesSent()
+		t.Ignored += sess.conn.Ignored()
+	}
+	return t
 }
 
 // Sessions returns the number of connections.

@@ -23,6 +23,7 @@ type session struct {
 	done    chan struct{}
 	limit   atomic.Int64 // bytes a message may have
 	pinging atomic.Bool
+	paused  atomic.Bool
 
 	mu       sync.Mutex // guards attached; held while media is pulled
 	attached []attachment
@@ -65,6 +66,7 @@ func (s *session) Accepted() {
 	_ = s.conn.Send(
 		rtmp.WindowSize(c.WindowSize),
 		rtmp.PeerBandwidth(c.WindowSize, rtmp.LimitDynamic),
+		rtmp.UserControl{Event: rtmp.EventStreamBegin}.Message(),
 		rtmp.SetChunkSize(c.ChunkSize),
 	)
 }
@@ -190,12 +192,19 @@ func (s *session) read() error {
 			s.clearDeadline()
 		}
 		if !more {
-			select {
-			case <-s.resume:
-			case <-s.done:
-			}
+			s.pause()
 		}
 	}
+}
+
+// pause waits until the NetConnection takes messages again. The client cannot be heard meanwhile.
+func (s *session) pause() {
+	s.paused.Store(true)
+	select {
+	case <-s.resume:
+	case <-s.done:
+	}
+	s.paused.Store(false)
 }
 
 // clearDeadline ends the time limit for connect, unless the connection is being closed under a limit of its own.
@@ -231,12 +240,23 @@ func farOf(c *rtmp.Conn) netconn.Far {
 	if _, ok := c.TLS(); ok {
 		far.Protocol, far.Secure = "rtmps", true
 	}
-	proxied := false
-	if p, ok := c.NetConn().(interface{ Proxied() bool }); ok {
-		proxied = p.Proxied()
-	}
-	if ap, err := netip.ParseAddrPort(far.Address); err == nil && !proxied {
+	if ap, err := netip.ParseAddrPort(far.Address); err == nil && !proxied(c.NetConn()) {
 		far.Loopback = ap.Addr().Unmap().IsLoopback()
 	}
 	return far
+}
+
+// proxied says whether the connection, or one beneath it, came through a proxy, whose word for an address is not the
+// kernel's.
+func proxied(nc net.Conn) bool {
+	for {
+		if p, ok := nc.(interface{ Proxied() bool }); ok {
+			return p.Proxied()
+		}
+		outer, ok := nc.(interface{ NetConn() net.Conn })
+		if !ok {
+			return false
+		}
+		nc = outer.NetConn()
+	}
 }

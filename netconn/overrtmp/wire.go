@@ -18,14 +18,21 @@ type classKey struct {
 	chunkSize int
 }
 
-// class makes the chunks of a feed's packets, once for all its viewers. It is the key under which they hang on the
-// packet.
+// class makes the chunks of a feed's packets, once for all its viewers.
 type class struct {
 	key   classKey
+	form  *formKey
 	users int // guarded by the registry
 
 	mu    sync.Mutex
 	block []byte
+}
+
+// formKey is the key under which chunks hang on a packet. It outlives the class: a viewer that comes and goes all the
+// time would have the same chunks made anew each time, and the packet keeps them all.
+type formKey struct {
+	streamID  uint32
+	chunkSize int
 }
 
 // chunks is the wire form of a packet.
@@ -33,15 +40,15 @@ type chunks struct{ b []byte }
 
 // wire returns the packet's chunks. The lock is taken by the first viewer that needs them.
 func (c *class) wire(p *media.Packet) []byte {
-	if w, ok := p.Derived(c).(*chunks); ok {
+	if w, ok := p.Derived(c.form).(*chunks); ok {
 		return w.b
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if w, ok := p.Derived(c).(*chunks); ok {
+	if w, ok := p.Derived(c.form).(*chunks); ok {
 		return w.b
 	}
-	return p.Derive(c, &chunks{c.encode(p)}).(*chunks).b
+	return p.Derive(c.form, &chunks{c.encode(p)}).(*chunks).b
 }
 
 // encode appends the packet to the block, or to a new one.
@@ -60,6 +67,7 @@ func (c *class) encode(p *media.Packet) []byte {
 type registry struct {
 	mu      sync.Mutex
 	classes map[classKey]*class
+	forms   map[formKey]*formKey // as many as there are stream IDs and chunk sizes, which are few
 	pumps   map[pumpKey][]*pump
 }
 
@@ -68,11 +76,19 @@ func (r *registry) class(k classKey) *class {
 	defer r.mu.Unlock()
 	c := r.classes[k]
 	if c == nil {
-		c = &class{key: k}
+		c = &class{key: k, form: r.form(k)}
 		r.classes[k] = c
 	}
 	c.users++
 	return c
+}
+
+func (r *registry) form(k classKey) *formKey {
+	f := formKey{k.streamID, k.chunkSize}
+	if r.forms[f] == nil {
+		r.forms[f] = &f
+	}
+	return r.forms[f]
 }
 
 func (r *registry) releaseClass(c *class) {

@@ -131,7 +131,7 @@ func noise(size int, random *rand.Rand) []byte {
 type generator struct {
 	*gop
 	videos, audios int
-	frame         frame
+	frame          frame
 }
 
 var (

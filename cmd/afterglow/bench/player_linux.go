@@ -14,17 +14,6 @@ import (
 	"afterglow/rtmp"
 )
 
-// role is how a player behaves once it plays.
-type role uint8
-
-const (
-	innocent role = iota
-	slow
-	neverRead
-)
-
-func (r role) String() string { return [...]string{"innocent", "slow", "never reads"}[r] }
-
 type phase uint8
 
 const (
@@ -141,7 +130,9 @@ func (p *player) ready(events uint32) {
 }
 
 // reading says whether the player takes what comes at once.
-func (p *player) reading() bool { return p.phase != ended && (p.phase != playing || p.role == innocent) }
+func (p *player) reading() bool {
+	return p.phase != ended && (p.phase != playing || p.role == innocent)
+}
 
 func (p *player) socketError() error {
 	code, err := unix.GetsockoptInt(p.fd, unix.SOL_SOCKET, unix.SO_ERROR)

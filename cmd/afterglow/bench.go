@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+
+	"afterglow/cmd/afterglow/bench"
+)
+
+// BenchCmd measures a server under load.
+type BenchCmd struct {
+	Run         benchRunCmd         `cmd:"" default:"withargs" help:"Publishers and players against any RTMP server (the default)."`
+	Floor       benchFloorCmd       `cmd:"" help:"The same bytes with no protocol, for the ratio."`
+	FloorServer benchFloorServerCmd `cmd:"" hidden:"" help:"The floor's server."`
+}
+
+// Help is the long form of the help.
+func (BenchCmd) Help() string {
+	return `Players cost next to nothing: one thread, no copies, sockets with 1,448-byte segments. Every frame that a
+publisher sends carries a number and a time, from which players tell gaps and latency.
+
+A step is clean when all players got a picture, nobody was lost, no frame is missing, repeated or late by
+more than a second, no picture stood still for half a second, and latency did not keep growing.
+
+Server on one core, load on the other, memory a player from the players between 50 and 500:
+
+  afterglow bench --start 'afterglow serve' --server-cpu 0 --client-cpu 1 -n 500 --memory-from 50
+
+The largest number of players that one core serves cleanly, as JSON too:
+
+  afterglow bench --start 'nginx -c /etc/nginx/rtmp.conf' --server-cpu 0 --client-cpu 1 --find-max -n 500 --json max.json
+
+A server that runs already, in four steps, beside two players that misbehave:
+
+  afterglow bench --url rtmp://127.0.0.1/live --pid 4711 --steps 50,500,1000,2000 --never-read 1 --slow 1:10kB/s
+
+What the machine could do at best:
+
+  afterglow bench floor --server-cpu 0 --client-cpu 1 -n 500
+  afterglow bench floor --server-cpu 0 --client-cpu 1 -n 500 --gather 100ms`
+}
+
+type benchRunCmd struct {
+	bench.Options `embed:""`
+}
+
+// Run measures and reports.
+func (c *benchRunCmd) Run(ctx context.Context) error {
+	r, err := bench.Run(ctx, c.Options, os.Stderr)
+	return writeBenchReport(r, c.JSON, err)
+}
+
+type benchFloorCmd struct {
+	bench.Options `embed:""`
+	Gather        time.Duration `default:"0s" help:"Gather frames for this long before they are written; 0 writes each at once."`
+}
+
+// Run starts the floor's server in a process of its own and measures it.
+func (c *benchFloorCmd) Run(ctx context.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	command := exec.Command(self, "bench", "floor-server", "--gather", c.Gather.String())
+	r, err := bench.Floor(ctx, c.Options, c.Gather, command, os.Stderr)
+	return writeBenchReport(r, c.JSON, err)
+}
+
+type benchFloorServerCmd struct {
+	Gather time.Duration `help:"See floor."`
+}
+
+// Run serves the floor and prints its address.
+func (c *benchFloorServerCmd) Run(ctx context.Context) error {
+	if err := bench.ServeFloor(ctx, c.Gather, os.Stdout); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// writeBenchReport writes what there is, also of a run that broke off, and returns the first error.
+func writeBenchReport(r *bench.Report, jsonTo string, err error) error {
+	if r == nil || len(r.Steps) == 0 {
+		return err
+	}
+	if e := writeBenchFiles(r, jsonTo, os.Stdout); err == nil {
+		err = e
+	}
+	return err
+}
+
+func writeBenchFiles(r *bench.Report, jsonTo string, out io.Writer) error {
+	if jsonTo == "-" {
+		return r.WriteJSON(out)
+	}
+	if err := r.WriteTable(out); err != nil || jsonTo == "" {
+		return err
+	}
+	f, err := os.Create(jsonTo)
+	if err != nil {
+		return err
+	}
+	if err := r.WriteJSON(f); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("%s: %w", jsonTo, err)
+	}
+	return f.Close()
+}

@@ -1,0 +1,99 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"time"
+)
+
+// Run makes the load that o describes and reports what it measured. Progress goes to out, if that is not nil. When ctx
+// ends or the server dies, the report holds the steps up to then, and the error says why there are no more.
+func Run(ctx context.Context, o Options, out io.Writer) (*Report, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	files := raiseFileLimit()
+	limit := files - spareFiles - o.Publishers - o.NeverRead
+	for _, n := range o.steps() {
+		if n > limit {
+			return nil, fmt.Errorf("%d players need more than the %d files that this process may open (ulimit -n)", n, files)
+		}
+	}
+	p := &progress{out: out}
+	if o.Quiet {
+		p.out = nil
+	}
+	processors := runtime.NumCPU()
+	s, err := newSession(ctx, &o, p)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	r := &Report{
+		Time: time.Now().UTC().Truncate(time.Second), Server: o.describeServer(), Load: o.Profile, Publishers: o.Publishers,
+		Kernel: kernelRelease(), Processors: processors, ServerCPU: o.ServerCPU, ClientCPU: o.ClientCPU,
+	}
+	if o.File != "" {
+		r.Load = o.File
+	}
+	if o.FindMax {
+		return r, s.findMax(ctx, r, limit)
+	}
+	for _, n := range o.steps() {
+		if _, err := s.addStep(ctx, r, n); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+func (o *Options) describeServer() string {
+	switch {
+	case o.raw == nil:
+		return o.URL
+	case o.raw.gather > 0:
+		return "floor, gathered for " + o.raw.gather.String()
+	}
+	return "floor, one write for each frame and player"
+}
+
+func (s *session) addStep(ctx context.Context, r *Report, n int) (*Step, error) {
+	step, err := s.measure(ctx, n)
+	if err != nil {
+		return nil, fmt.Errorf("%d players: %w", n, err)
+	}
+	r.Steps = append(r.Steps, *step)
+	if step.Clean {
+		r.LargestClean = max(r.LargestClean, n)
+	}
+	return step, nil
+}
+
+// findMax grows by a quarter while steps are clean, then halves the distance between the largest that was and the
+// smallest that was not. After one that was not, players start anew: a server that fell behind needs to recover.
+func (s *session) findMax(ctx context.Context, r *Report, limit int) error {
+	clean, dirty := 0, limit+1
+	for n := min(s.o.Players, limit); n > clean && n < dirty; {
+		step, err := s.addStep(ctx, r, n)
+		if err != nil {
+			return err
+		}
+		if step.Clean {
+			clean = n
+		} else {
+			dirty = n
+			s.clear()
+		}
+		if float64(dirty-clean) <= max(s.o.Resolution*float64(clean), 1) {
+			return nil
+		}
+		if dirty > limit {
+			n = min(max(clean+clean/4, clean+1), limit)
+			continue
+		}
+		n = (clean + dirty) / 2
+	}
+	return nil
+}

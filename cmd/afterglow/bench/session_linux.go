@@ -1,0 +1,494 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// session is a server under load: publishers that send all the time, and players that come and go.
+type session struct {
+	o        *Options
+	target   target
+	address  *net.TCPAddr
+	canned   []*canned // by stream
+	workers  []*worker
+	publish  []*publisher
+	window   atomic.Pointer[window]
+	progress *progress
+	pids     []int
+	started  *server
+
+	players int   // asked for so far
+	added   int   // ever, for source addresses
+	rssAt   int   // players when memory was first taken, 0 before
+	rss     int64 // at that time
+
+	stopPublishing context.CancelFunc
+	publishing     sync.WaitGroup
+}
+
+const pollEvery = 10 * time.Millisecond
+
+// newSession starts the server if it is to be started, the publishers, and the threads for players.
+func newSession(ctx context.Context, o *Options, p *progress) (*session, error) {
+	s := &session{o: o, progress: p, pids: o.Pid}
+	var err error
+	if s.target, err = o.target(); err != nil {
+		return nil, err
+	}
+	if s.address, err = net.ResolveTCPAddr("tcp", s.target.address); err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) prepare(ctx context.Context) error {
+	o := s.o
+	if o.Start != "" {
+		if err := s.startServer(ctx); err != nil {
+			return err
+		}
+	}
+	if o.ClientCPU >= 0 {
+		if err := pinProcess(o.ClientCPU); err != nil {
+			return err
+		}
+	}
+	// Publishers need a processor of the scheduler's own while threads of players wait in the kernel.
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), o.Threads+2))
+	for i := range o.streams() {
+		c, err := newCanned(s.target, o.streamName(i), i)
+		if err != nil {
+			return err
+		}
+		s.canned = append(s.canned, c)
+	}
+	_, rate, _ := parseSlow(o.Slow)
+	for range o.Threads {
+		w, err := newWorker(o.raw != nil, rate)
+		if err != nil {
+			return err
+		}
+		s.workers = append(s.workers, w)
+	}
+	return s.startPublishers(ctx)
+}
+
+func (s *session) startServer(ctx context.Context) error {
+	if err := addressIsFree(s.target.address); err != nil {
+		return err
+	}
+	s.progress.stage("starting "+s.o.Start, 1)
+	var err error
+	// exec makes the shell's process the server's, where the command is a simple one.
+	if s.started, err = startServer(exec.Command("/bin/sh", "-c", "exec "+s.o.Start), s.o.ServerCPU, s.o.Procs); err != nil {
+		return fmt.Errorf("start server: %w", err)
+	}
+	s.pids = []int{s.started.pid()}
+	return s.started.listening(ctx, s.target.address)
+}
+
+func (s *session) startPublishers(ctx context.Context) error {
+	newSource, err := newSources(s.o)
+	if err != nil {
+		return err
+	}
+	ctx, s.stopPublishing = context.WithCancel(ctx)
+	s.progress.stage(fmt.Sprintf("starting %d publishers", s.o.Publishers), s.o.Publishers)
+	for i := range s.o.Publishers {
+		p := &publisher{
+			name: s.o.streamName(i), window: &s.window,
+			phase: time.Duration(i) * 2 * time.Second / time.Duration(s.o.Publishers),
+		}
+		if p.source, err = newSource(); err != nil {
+			return err
+		}
+		if p.out, err = s.newWriter(ctx, i); err != nil {
+			return err
+		}
+		s.publish = append(s.publish, p)
+		s.publishing.Go(func() { p.run(ctx) })
+		s.progress.set(i + 1)
+	}
+	return nil
+}
+
+func (s *session) newWriter(ctx context.Context, i int) (frameWriter, error) {
+	if s.o.raw != nil {
+		return publishRaw(ctx, s.target, i)
+	}
+	name := s.o.streamName(i)
+	if s.o.Key != "" {
+		name += "?key=" + s.o.Key
+	}
+	return publishRTMP(ctx, s.target, name)
+}
+
+func (s *session) close() {
+	for _, w := range s.workers {
+		w.stop()
+	}
+	if s.stopPublishing != nil {
+		s.stopPublishing()
+	}
+	s.publishing.Wait()
+	if s.started != nil {
+		s.started.stop()
+	}
+	s.progress.done()
+}
+
+// measure brings the players to n and measures.
+func (s *session) measure(ctx context.Context, n int) (*Step, error) {
+	if err := s.grow(ctx, n); err != nil {
+		return nil, err
+	}
+	s.progress.stage("warming up", 1)
+	if err := sleep(ctx, s.o.Warmup); err != nil {
+		return nil, err
+	}
+	m, err := s.interval(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.step(n, m), nil
+}
+
+// grow adds players until there are n, at the given rate, and waits for their first pictures. It returns no error
+// when some do not get one: the verdict will tell.
+func (s *session) grow(ctx context.Context, n int) error {
+	if n < s.players {
+		s.clear()
+	}
+	if s.players == 0 {
+		s.addSpecial()
+	}
+	if from := s.o.MemoryFrom; s.rssAt == 0 && from > 0 && from < n {
+		if err := s.join(ctx, from); err != nil {
+			return err
+		}
+		if err := sleep(ctx, s.o.Warmup); err != nil {
+			return err
+		}
+		u, err := readUsage(s.pids)
+		if err != nil {
+			return err
+		}
+		s.rssAt, s.rss = from, u.rss
+	}
+	return s.join(ctx, n)
+}
+
+func (s *session) join(ctx context.Context, n int) error {
+	s.progress.stage(fmt.Sprintf("joining %d players", n), n)
+	start, first := time.Now(), s.players
+	for s.players < n {
+		due := min(first+1+int(time.Since(start).Seconds()*float64(s.o.Rate)), n)
+		for s.players < due {
+			s.add(innocent)
+			s.players++
+		}
+		s.progress.set(s.pictured())
+		if err := sleep(ctx, pollEvery); err != nil {
+			return err
+		}
+	}
+	for deadline := time.Now().Add(s.o.JoinTimeout); s.pictured()+s.ended() < n && time.Now().Before(deadline); {
+		s.progress.set(s.pictured())
+		if err := sleep(ctx, pollEvery); err != nil {
+			return err
+		}
+		if err := s.serverGone(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) serverGone() error {
+	if s.started == nil {
+		return nil
+	}
+	select {
+	case <-s.started.exited:
+		return fmt.Errorf("server ended (%v): %s", s.started.err, s.started.output.String())
+	default:
+		return nil
+	}
+}
+
+// add opens one more player, on the next thread, stream and source address.
+func (s *session) add(r role) {
+	w := s.workers[s.added%len(s.workers)]
+	c := s.canned[s.added%len(s.canned)]
+	var from net.IP
+	if s.address.IP.IsLoopback() && s.address.IP.To4() != nil {
+		addresses := max(s.o.Addresses, min(s.added/playersPerIP+1, maxLoopbackHost))
+		from = net.IPv4(127, 0, 0, byte(1+s.added%addresses))
+	}
+	s.added++
+	w.do(func() { w.add(c, r, s.address, from) })
+}
+
+func (s *session) addSpecial() {
+	slowPlayers, _, _ := parseSlow(s.o.Slow)
+	for range slowPlayers {
+		s.add(slow)
+	}
+	for range s.o.NeverRead {
+		s.add(neverRead)
+	}
+	// Streams of innocent players are shared out by the same count.
+	s.added += (len(s.canned) - s.added%len(s.canned)) % len(s.canned)
+}
+
+// clear closes all players.
+func (s *session) clear() {
+	for _, w := range s.workers {
+		w.do(w.clear)
+	}
+	s.players = 0
+}
+
+func (s *session) pictured() (n int) {
+	for _, w := range s.workers {
+		n += int(w.pictured.Load())
+	}
+	return n
+}
+
+func (s *session) ended() (n int) {
+	for _, w := range s.workers {
+		n += int(w.ended.Load())
+	}
+	return n
+}
+
+// measurement is what was seen in an interval.
+type measurement struct {
+	total        stats
+	lost         map[string]int
+	joined       int
+	length       time.Duration
+	sent         uint64 // payload in all
+	sentStamped  []uint64
+	late         Histogram
+	before, then usage
+	measured     bool // the server's processes
+	threads      []time.Duration
+	process      time.Duration
+	special      []SpecialPlayer
+}
+
+// interval measures once. Players and publishers are told beforehand when it begins and ends, so that what was sent in
+// it is compared with what of just that arrived, however late.
+func (s *session) interval(ctx context.Context) (*measurement, error) {
+	const ahead = 20 * time.Millisecond
+	from := monotonic() + int64(ahead)
+	w := &window{from: from, to: from + int64(s.o.Duration)}
+	for _, p := range s.publish {
+		p.windowBytes.Store(0)
+		p.takeLate()
+	}
+	for _, worker := range s.workers {
+		worker.do(func() { worker.stats.window = w })
+	}
+	s.window.Store(w)
+	defer s.window.Store(nil)
+
+	m := &measurement{measured: len(s.pids) > 0, joined: s.pictured()}
+	if err := s.until(ctx, w.from, 0); err != nil {
+		return nil, err
+	}
+	startTime, startLoad, sentBefore := time.Now(), s.loadTimes(), s.sentBytes()
+	var err error
+	if m.before, err = readUsage(s.pids); err != nil {
+		return nil, err
+	}
+	s.progress.stage("measuring", int(s.o.Duration/time.Second)+1)
+	if err := s.until(ctx, w.to, w.from); err != nil {
+		return nil, err
+	}
+	if m.then, err = readUsage(s.pids); err != nil {
+		return nil, errors.Join(err, s.serverGone())
+	}
+	m.length, m.sent = time.Since(startTime), s.sentBytes()-sentBefore
+	s.addLoad(m, startLoad)
+	for _, p := range s.publish {
+		m.sentStamped = append(m.sentStamped, p.windowBytes.Load())
+		late := p.takeLate()
+		m.late.Merge(&late)
+	}
+	return m, s.drain(ctx, m)
+}
+
+// until waits for a time of the monotonic clock and shows the seconds since another one.
+func (s *session) until(ctx context.Context, t, since int64) error {
+	for {
+		left := time.Duration(t - monotonic())
+		if left <= 0 {
+			return nil
+		}
+		if since > 0 {
+			s.progress.set(int(time.Duration(monotonic()-since) / time.Second))
+		}
+		if err := sleep(ctx, min(left, 200*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+}
+
+// drain gives what was sent in time a while to arrive and collects the counts.
+func (s *session) drain(ctx context.Context, m *measurement) error {
+	expected := s.expected(m.sentStamped)
+	for deadline := time.Now().Add(drainLimit); time.Now().Before(deadline); {
+		var arrived uint64
+		for _, w := range s.workers {
+			w.do(func() { arrived += w.stats.sentBytes })
+		}
+		if len(s.publish) > 0 && arrived >= expected {
+			break
+		}
+		if err := sleep(ctx, pollEvery); err != nil {
+			return err
+		}
+	}
+	m.lost = map[string]int{}
+	for _, w := range s.workers {
+		w.do(func() {
+			st, lost := w.collect()
+			m.total.merge(&st)
+			for reason, n := range lost {
+				m.lost[reason] += n
+			}
+			m.special = append(m.special, w.specials()...)
+		})
+	}
+	return nil
+}
+
+// expected returns how many bytes players must have received of what publishers sent, by stream.
+func (s *session) expected(sent []uint64) (n uint64) {
+	for i, bytes := range sent {
+		viewers := s.players / len(sent)
+		if i < s.players%len(sent) {
+			viewers++
+		}
+		n += bytes * uint64(viewers)
+	}
+	return n
+}
+
+func (s *session) sentBytes() (n uint64) {
+	for _, p := range s.publish {
+		n += p.bytes.Load()
+	}
+	return n
+}
+
+type loadTimes struct {
+	threads []time.Duration
+	process usage
+}
+
+func (s *session) loadTimes() loadTimes {
+	var l loadTimes
+	for _, w := range s.workers {
+		l.threads = append(l.threads, threadTime(filepath.Join("/proc/self/task", strconv.FormatInt(w.thread.Load(), 10))))
+	}
+	l.process, _ = readSelf()
+	return l
+}
+
+func (s *session) addLoad(m *measurement, before loadTimes) {
+	now := s.loadTimes()
+	for i := range now.threads {
+		m.threads = append(m.threads, now.threads[i]-before.threads[i])
+	}
+	m.process = now.process.since(before.process)
+}
+
+func (s *session) step(n int, m *measurement) *Step {
+	t := &m.total
+	seconds := s.o.Duration.Seconds()
+	step := &Step{
+		Players: n, Seconds: seconds, Lost: m.lost, Special: m.special,
+		SentGigabits: float64(m.sent) * 8 / 1e9, DeliveredGigabits: float64(t.bytes) * 8 / 1e9,
+		DeliveredMbps: float64(t.bytes) * 8 / 1e6 / seconds, DeliveredShare: 1,
+		VideoGaps: t.gaps[videoTrack], AudioGaps: t.gaps[audioTrack], JoiningGaps: t.joiningGaps,
+		Repeats: t.repeats, Stalls: t.stalls, WorstStall: milliseconds(t.worstStall),
+		Latency: spread(&t.latency), Join: spread(&t.join), FirstPicture: spread(&t.picture),
+	}
+	if expected := s.expected(m.sentStamped); expected > 0 {
+		step.DeliveredShare = float64(t.sentBytes) / float64(expected)
+	}
+	step.Load = s.loadUse(m)
+	if m.measured {
+		step.Server = s.serverUse(step, m)
+	}
+	var failures []error
+	for _, p := range s.publish {
+		if err := p.failure(); err != nil {
+			failures = append(failures, err)
+		}
+	}
+	step.judge(t, m.joined, failures)
+	if t.messages > 0 && t.sentMessages == 0 {
+		step.Notes = append(step.Notes, "no frame carries a stamp of this load: gaps and latency are unknown")
+	}
+	return step
+}
+
+func (s *session) loadUse(m *measurement) LoadUse {
+	u := LoadUse{Process: m.process.Seconds() / m.length.Seconds(), PublisherLateP99: milliseconds(m.late.Quantile(0.99))}
+	for _, t := range m.threads {
+		u.BusiestThread = max(u.BusiestThread, t.Seconds()/m.length.Seconds())
+	}
+	u.Saturated = u.BusiestThread > saturated || s.o.ClientCPU >= 0 && u.Process > saturated
+	return u
+}
+
+func (s *session) serverUse(step *Step, m *measurement) *ServerUse {
+	cpu := m.then.since(m.before)
+	u := &ServerUse{
+		CPUSeconds: cpu.Seconds(), CPUShare: cpu.Seconds() / m.length.Seconds(), RSSBytes: m.then.rss,
+		VoluntarySwitches:    m.then.voluntary - m.before.voluntary,
+		NonvoluntarySwitches: m.then.involuntary - m.before.involuntary,
+		Descriptors:          m.then.descriptors, Processes: m.then.processes,
+	}
+	gigabits := step.DeliveredGigabits
+	if gigabits == 0 {
+		gigabits = step.SentGigabits
+	}
+	if gigabits > 0 {
+		u.CPUSecondsPerGigabit = u.CPUSeconds / gigabits
+	}
+	if s.rssAt > 0 && step.Players > s.rssAt {
+		u.BytesPerPlayer = float64(m.then.rss-s.rss) / float64(step.Players-s.rssAt)
+	}
+	return u
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

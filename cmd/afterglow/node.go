@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"afterglow/apps"
+	"afterglow/configs"
+	"afterglow/netconn"
+	"afterglow/netconn/overrtmp"
+	"afterglow/rtmp"
+)
+
+// node is a running server and everything in it.
+type node struct {
+	sources configs.Sources
+	config  atomic.Pointer[configs.Config]
+	level   slog.LevelVar
+	log     *slog.Logger
+	key     publishKey // as it was at the start
+	apps    *apps.Server
+	front   *overrtmp.Server
+	rtmp    *rtmp.Server
+
+	proxies     proxyHeaders
+	certificate certificate
+	listeners   []listener
+	monitor     *http.Server
+	since       time.Time
+	draining    atomic.Bool
+	failed      chan error
+	running     sync.WaitGroup
+}
+
+// newNode reads the configuration and makes a server that does not listen yet. Its log goes to logTo.
+func newNode(sources configs.Sources, logTo io.Writer) (*node, error) {
+	config, err := configs.Load(sources)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{sources: sources, since: time.Now(), failed: make(chan error, 3)}
+	n.config.Store(config)
+	n.level.Set(config.Log.Level.Level())
+	n.log = newLogger(config.Log.Format, &n.level, logTo)
+	n.certificate.now = time.Now
+	if n.key, err = loadPublishKey(config); err != nil {
+		return nil, err
+	}
+	if config.RTMPS.Listen != "" {
+		if err := n.certificate.load(config); err != nil {
+			return nil, err
+		}
+	}
+	n.apps = apps.NewServer(apps.Options{Config: config, Key: n.key.value, Log: n.log})
+	n.front = overrtmp.NewServer(n.apps, frontConfig(config), n.log)
+	n.rtmp = &rtmp.Server{Handler: n.front, TLSConfig: &tls.Config{GetCertificate: n.certificate.get}, Log: n.log}
+	n.rtmp.Update(doorLimits(config.Limits))
+	n.proxies = proxyHeaders{config: &n.config, server: n.rtmp, log: n.log}
+	n.monitor = newMonitor(n)
+	return n, nil
+}
+
+// doorLimits returns what sets the limits of an rtmp.Server.
+func doorLimits(l configs.Limits) func(*rtmp.Server) {
+	return func(s *rtmp.Server) {
+		s.Limits = rtmp.Limits{MessageSize: int(l.Message), ChunkStreams: l.ChunkStreams, PendingBytes: int(l.PendingBytes)}
+		s.HandshakeTimeout = l.HandshakeTime
+		s.WriteTimeout = l.WriteTime
+		s.MaxConns = l.Connections
+		s.MaxConnsPerAddr = l.ConnectionsPerAddress
+	}
+}
+
+func frontConfig(c *configs.Config) overrtmp.Config {
+	l := c.Limits
+	return overrtmp.Config{
+		NetConn: netconn.Config{
+			QuestionTimeout: c.Connect.Timeout,
+			WaitingBytes:    int(l.PendingBytes),
+			Streams:         l.StreamsPerConnection,
+		},
+		ChunkSize:                int(c.RTMP.ChunkSize),
+		WindowSize:               uint32(c.RTMP.WindowSize),
+		MessageSizeBeforePublish: int(l.MessageBeforePublish),
+		MessageSize:              int(l.Message),
+		ConnectTime:              l.ConnectTime,
+		IdleTime:                 l.IdleTime,
+		PingTimeout:              l.PingTimeout,
+	}
+}
+
+// start listens and serves. All addresses are open when it returns, or none.
+func (n *node) start() error {
+	c := n.config.Load()
+	n.warnDescriptors(c.Limits.Connections)
+	n.warnScripts(c)
+	for _, door := range []struct{ protocol, key, address string }{
+		{"rtmp", "rtmp.listen", c.RTMP.Listen},
+		{"rtmps", "rtmps.listen", c.RTMPS.Listen},
+		{"http", "metrics.listen", c.Metrics.Listen},
+	} {
+		if door.address == "" {
+			continue
+		}
+		l, err := listen(door.protocol, door.key, door.address)
+		if err != nil {
+			for _, open := range n.listeners {
+				_ = open.Close()
+			}
+			return err
+		}
+		n.listeners = append(n.listeners, l)
+	}
+	for _, l := range n.listeners {
+		n.log.Info("listening", "protocol", l.protocol, "address", l.Addr().String())
+		n.running.Go(func() { n.serve(l) })
+	}
+	return nil
+}
+
+// serve serves at one address until the server ends.
+func (n *node) serve(l listener) {
+	var err error
+	switch l.protocol {
+	case "http":
+		err = n.monitor.Serve(l.Listener)
+	case "rtmps":
+		doors := n.proxies.listen(l.Listener)
+		err = n.rtmp.ServeTLS(doors, "", "")
+		doors.wait()
+	default:
+		doors := n.proxies.listen(l.Listener)
+		err = n.rtmp.Serve(doors)
+		doors.wait()
+	}
+	if errors.Is(err, rtmp.ErrServerClosed) || errors.Is(err, http.ErrServerClosed) {
+		return
+	}
+	n.log.Error("serving failed", "protocol", l.protocol, "address", l.Addr().String(), "error", err)
+	n.failed <- fmt.Errorf("%s at %s: %w", l.protocol, l.Addr(), err)
+}
+
+// run serves until ctx ends or a listener fails, and reads the configuration again at each hangup.
+func (n *node) run(ctx context.Context, hangup <-chan os.Signal) error {
+	for {
+		select {
+		case <-ctx.Done():
+			n.stop()
+			return nil
+		case err := <-n.failed:
+			n.stop()
+			return err
+		case <-hangup:
+			n.reload()
+		}
+	}
+}
+
+// retell is how often clients that come while the server goes are told.
+const retell = 100 * time.Millisecond
+
+// stop tells the clients, gives them time to go, and ends everything.
+func (n *node) stop() {
+	limit := n.config.Load().Shutdown.Time
+	n.draining.Store(true)
+	n.log.Info("shutting down", "connections", n.rtmp.ActiveConns(), "limit", limit)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	told := make(chan struct{})
+	n.tell()
+	go func() {
+		defer close(told)
+		for tick := time.Tick(retell); ; {
+			select {
+			case <-tick:
+				n.tell()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	if err := n.rtmp.Shutdown(ctx); err != nil {
+		n.log.Warn("clients did not go in time", "connections", n.rtmp.ActiveConns())
+	}
+	cancel()
+	<-told
+	_ = n.rtmp.Close()
+	_ = n.monitor.Close()
+	n.running.Wait()
+	n.log.Info("ended", "uptime", time.Since(n.since).Round(time.Millisecond))
+}
+
+func (n *node) tell() {
+	n.front.Tell(netconn.Status{Code: netconn.ConnectAppShutdown})
+}
+
+// ownDescriptors is how many files the process needs beside its connections.
+const ownDescriptors = 64
+
+// warnDescriptors raises the limit on open files and says when it is below the limit on connections.
+func (n *node) warnDescriptors(connections int) {
+	most, err := raiseDescriptors()
+	if err != nil {
+		n.log.Warn("limit on open files not raised", "error", err)
+	}
+	if uint64(connections)+ownDescriptors > most {
+		n.log.Warn("the limit on open files is below limits.connections: raise it with ulimit -n, or LimitNOFILE of systemd",
+			"files", most, "limits.connections", connections)
+	}
+}
+
+// addressOf returns where a protocol is served, "" when it is not.
+func (n *node) addressOf(protocol string) string {
+	for _, l := range n.listeners {
+		if l.protocol == protocol {
+			return l.Addr().String()
+		}
+	}
+	return ""
+}

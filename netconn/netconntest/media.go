@@ -1,0 +1,227 @@
+package netconntest
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"afterglow/amf"
+	"afterglow/media"
+	"afterglow/netconn"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Flat is a packet that can be compared.
+type Flat struct {
+	Type      uint8
+	Timestamp uint32
+	Payload   string
+}
+
+// Flatten makes packets comparable.
+func Flatten(packets ...*media.Packet) []Flat {
+	out := make([]Flat, len(packets))
+	for i, p := range packets {
+		out[i] = Flat{p.MessageType(), p.Timestamp, string(p.Payload)}
+	}
+	return out
+}
+
+// Body is n bytes after a header that tell where they belong.
+func Body(n int, header ...byte) []byte {
+	b := make([]byte, len(header), len(header)+n)
+	copy(b, header)
+	for i := range n {
+		b = append(b, byte(i*7+i>>8+n))
+	}
+	return b
+}
+
+// The packets of H.264 and AAC in classic tags.
+func videoConfig(at uint32) *media.Packet {
+	return media.NewPacket(media.KindVideo, at, []byte{0x17, 0, 0, 0, 0, 1, 0x64, 0, 0x1F, 0xFF, 0xE1, 0, 0, 1, 0, 0})
+}
+
+func audioConfig(at uint32) *media.Packet {
+	return media.NewPacket(media.KindAudio, at, []byte{0xAF, 0, 0x12, 0x10})
+}
+
+func keyframe(at uint32, n int) *media.Packet {
+	return media.NewPacket(media.KindVideo, at, Body(n, 0x17, 1, 0, 0, 0))
+}
+
+func interframe(at uint32, n int) *media.Packet {
+	return media.NewPacket(media.KindVideo, at, Body(n, 0x27, 1, 0, 0, 0))
+}
+
+func sound(at uint32, n int) *media.Packet {
+	return media.NewPacket(media.KindAudio, at, Body(n, 0xAF, 1))
+}
+
+func metadata(at uint32) *media.Packet {
+	payload, _ := amf.Append0(nil, "onMetaData", amf.NewECMAArray(amf.Property{Name: "width", Value: 1280.0}))
+	return media.NewPacket(media.KindData, at, payload)
+}
+
+// Broadcast is configuration and then frames, one after another and of many sizes, from a time on.
+func Broadcast(from uint32, frames int) []*media.Packet {
+	out := []*media.Packet{videoConfig(from), audioConfig(from)}
+	sizes := []int{1, 122, 123, 124, 4091, 4092, 9000, 70000}
+	for i := range frames {
+		at := from + uint32(i)*33
+		size := sizes[i%len(sizes)]
+		if i%10 == 0 {
+			out = append(out, keyframe(at, size))
+		} else {
+			out = append(out, interframe(at, size))
+		}
+		out = append(out, sound(at+5, size%500))
+	}
+	return out
+}
+
+// Screen collects what a client gets to see.
+type Screen struct {
+	mu       sync.Mutex
+	packets  []*media.Packet
+	statuses []netconn.Code
+	changed  chan struct{}
+}
+
+// NewScreen makes an empty screen.
+func NewScreen() *Screen { return &Screen{changed: make(chan struct{}, 1)} }
+
+// Events are what fills the screen.
+func (s *Screen) Events() netconn.StreamEvents {
+	return netconn.StreamEvents{
+		Packet: func(p *media.Packet) { s.add(func() { s.packets = append(s.packets, p) }) },
+		Status: func(st netconn.Status) { s.add(func() { s.statuses = append(s.statuses, st.Code) }) },
+	}
+}
+
+func (s *Screen) add(f func()) {
+	s.mu.Lock()
+	f()
+	s.mu.Unlock()
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Frames waits for n packets of audio and video, and returns everything that came, data about to play left out.
+func (s *Screen) Frames(t *testing.T, n int) []*media.Packet {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		got := s.content()
+		if len(got) >= n {
+			return got
+		}
+		select {
+		case <-s.changed:
+		case <-deadline:
+			t.Fatalf("%d packets came, want %d", len(got), n)
+		}
+	}
+}
+
+// content is the packets without what a server says before the first one.
+func (s *Screen) content() []*media.Packet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []*media.Packet
+	for _, p := range s.packets {
+		if p.Kind == media.KindData && isPrelude(p) {
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+func isPrelude(p *media.Packet) bool {
+	values, err := amf.Decode0(p.Payload, nil)
+	return err == nil && len(values) > 0 && (values[0] == "|RtmpSampleAccess" || values[0] == "onStatus")
+}
+
+// Status waits for a status.
+func (s *Screen) Status(t *testing.T, want netconn.Code) {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		s.mu.Lock()
+		for _, code := range s.statuses {
+			if code == want {
+				s.mu.Unlock()
+				return
+			}
+		}
+		got := append([]netconn.Code(nil), s.statuses...)
+		s.mu.Unlock()
+		select {
+		case <-s.changed:
+		case <-deadline:
+			t.Fatalf("no %s, but %v", want, got)
+		}
+	}
+}
+
+// Same fails the test when packets differ.
+func Same(t *testing.T, want, got []*media.Packet) {
+	t.Helper()
+	if diff := cmp.Diff(Flatten(want...), Flatten(got...)); diff != "" {
+		if len(diff) > 4000 {
+			diff = diff[:4000]
+		}
+		t.Errorf("packets (-want +got):\n%s", diff)
+	}
+}
+
+// dial connects a client or fails.
+func dial(t *testing.T, s Server, o netconn.ConnectOptions) *netconn.Client {
+	t.Helper()
+	c, err := s.Dial(t, o, netconn.ClientEvents{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Publisher connects a client that publishes a name.
+func Publisher(t *testing.T, s Server, o netconn.ConnectOptions, name string) *netconn.ClientStream {
+	t.Helper()
+	stream, err := dial(t, s, o).CreateStream(soon(t), netconn.StreamEvents{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Publish(soon(t), name, "live"); err != nil {
+		t.Fatal(err)
+	}
+	return stream
+}
+
+// Player connects a client that plays a name.
+func Player(t *testing.T, s Server, o netconn.ConnectOptions, name string) (*Screen, *netconn.ClientStream) {
+	t.Helper()
+	screen := NewScreen()
+	stream, err := dial(t, s, o).CreateStream(soon(t), screen.Events())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Play(soon(t), name, netconn.PlayLiveOrRecorded, -1); err != nil {
+		t.Fatal(err)
+	}
+	return screen, stream
+}
+
+// Write publishes packets.
+func Write(t *testing.T, s *netconn.ClientStream, packets ...*media.Packet) {
+	t.Helper()
+	for _, p := range packets {
+		if err := s.Write(soon(t), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
