@@ -79,7 +79,8 @@ type Info struct {
 	Codec Codec
 	// Type tells what the packet carries.
 	Type PacketType
-	// Frame is the frame type of video. It says what the tag says, of configuration too.
+	// Frame is the frame type of video. It says what the tag says, of configuration too; where an Enhanced tag says
+	// none, it says what the coded frames of the default track show.
 	Frame FrameType
 	// Command is the command where Type is PacketCommand.
 	Command VideoCommand
@@ -137,11 +138,17 @@ func parse(kind Kind, payload []byte) (Info, layout) {
 	if info.Err == nil {
 		info.Err = describeTracks(&info, kind, payload, at)
 	}
+	if info.Err == nil && kind == KindVideo && info.Frame == FrameNone && info.coded() {
+		inferFrameType(&info, kind, payload, at)
+	}
 	if info.Err == nil {
 		info.conclude()
 	}
 	return info, at
 }
+
+// coded reports whether the packet has coded frames.
+func (i *Info) coded() bool { return i.Type == PacketCodedFrames || i.Type == PacketCodedFramesX }
 
 // describeTracks fills in what depends on the tracks.
 func describeTracks(info *Info, kind Kind, payload []byte, at layout) error {

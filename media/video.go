@@ -80,10 +80,10 @@ func parseCommand(b []byte, codec Codec) (Info, layout) {
 	return info, layout{}
 }
 
-// checkFrameType refuses coded frames of a reserved type. In other packets the field has no meaning.
+// checkFrameType refuses coded frames of a reserved type, but for Enhanced ones of type zero, which is inferred. In
+// other packets the field has no meaning.
 func checkFrameType(info Info, at layout) (Info, layout) {
-	coded := info.Type == PacketCodedFrames || info.Type == PacketCodedFramesX
-	if info.Err == nil && coded && (info.Frame < FrameKey || info.Frame > FrameGeneratedKey) {
+	if info.Err == nil && info.coded() && !(info.Enhanced && info.Frame == FrameNone) && (info.Frame < FrameKey || info.Frame > FrameGeneratedKey) {
 		info.Err = fmt.Errorf("media: frame type %d: %w", info.Frame, ErrReserved)
 	}
 	return info, at

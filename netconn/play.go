@@ -30,6 +30,8 @@ type player struct {
 	amf3   bool
 	feed   any
 
+	pausing bool // as the client wants it; one of the connection's affairs
+
 	mu          sync.Mutex
 	sub         *streams.Subscriber
 	paused      bool
@@ -275,13 +277,11 @@ func (s *Stream) pause(cmd *command) error {
 		return nil
 	}
 	on := truth(cmd.arg(0), true)
-	p.mu.Lock()
-	changed := p.paused != on
-	p.paused = on
-	if changed && !on {
-		p.sub.Resume()
+	changed := p.pausing != on
+	p.pausing = on
+	if on {
+		p.hold(true)
 	}
-	p.mu.Unlock()
 	if cmd.name == "pause" {
 		code := PauseNotify
 		if !on {
@@ -290,10 +290,22 @@ func (s *Stream) pause(cmd *command) error {
 		s.status(Status{Code: code, Details: p.item.name})
 	}
 	if changed && !on {
+		// What is sent now may take media along, which belongs behind it.
 		s.status(Status{Code: PlayStart, Details: p.item.name})
+		p.hold(false)
 		s.conn.transport.Pull()
 	}
 	return nil
+}
+
+// hold stops the media, or lets it go on where newcomers start.
+func (p *player) hold(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.paused = on
+	if !on {
+		p.sub.Resume()
+	}
 }
 
 // seek is for recorded streams.
@@ -325,11 +337,11 @@ func (s *Stream) receive(change func(*streams.Subscriber), on bool) {
 	if p == nil {
 		return
 	}
-	p.mu.Lock()
-	change(p.sub)
-	p.mu.Unlock()
 	if on {
 		s.status(Status{Code: SeekNotify, Details: p.item.name})
 		s.status(Status{Code: PlayStart, Details: p.item.name})
 	}
+	p.mu.Lock()
+	change(p.sub)
+	p.mu.Unlock()
 }

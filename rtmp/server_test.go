@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -252,7 +253,7 @@ func TestConnectionLimits(t *testing.T) {
 			open[1].Close()
 			<-left
 			for tt.srv.ActiveConns() == 2 {
-				time.Sleep(0)
+				runtime.Gosched()
 			}
 			c, err := Dial(t.Context(), url)
 			if err != nil {

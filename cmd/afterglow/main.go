@@ -19,6 +19,7 @@ type cli struct {
 	Serve   ServeCmd   `cmd:"" help:"Run the server in the foreground."`
 	Publish PublishCmd `cmd:"" help:"Publish an FLV file in real time."`
 	Play    PlayCmd    `cmd:"" help:"Play a live stream into a file."`
+	Bench   BenchCmd   `cmd:"" help:"Measure a server under load."`
 	Config  ConfigCmd  `cmd:"" help:"Check the configuration, or print the default."`
 	Version VersionCmd `cmd:"" help:"Print the version."`
 }

@@ -57,7 +57,10 @@ func connectBringsEveryArgument(t *testing.T, h Harness) {
 	if own := got.Object.String("own"); own != "field" {
 		t.Errorf("own property is %q", own)
 	}
-	got.Object = nil
+	if len(got.Args) > 0 {
+		t.Errorf("arguments %v", got.Args)
+	}
+	got.Object, got.Args = nil, nil
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
@@ -114,7 +117,7 @@ func enhancedClientLearns(t *testing.T, h Harness) {
 		p.Connect(property)
 		got := p.Until("0 _result 1 ")
 		want := `0 _result 1 {fmsVer: "FMS/5,0,7,1", capabilities: 127, mode: 1, fourCcList: ["*"], ` +
-			`videoFourCcInfoMap: {*: 4}, audioFourCcInfoMap: {*: 4}, capsEx: 15} {`
+			`videoFourCcInfoMap: {"*": 4}, audioFourCcInfoMap: {"*": 4}, capsEx: 15} {`
 		if len(got) < len(want) || got[:len(want)] != want {
 			t.Errorf("%s: %s", property.Name, got)
 		}
@@ -281,6 +284,8 @@ func disconnectedOnce(t *testing.T, h Harness) {
 	rejected := NewPeer(t, s)
 	rejected.Connect()
 	Await(t, "question", asked)(errors.New("no"))
+	rejected.Until("0 close ")
+	rejected.ExpectEnd()
 	Await(t, "end of the client that was rejected", room.Gone)
 
 	in := NewPeer(t, s)

@@ -82,7 +82,9 @@ type testCase struct {
 var cases []testCase
 
 // add and addVirtual put a case into the suite; the latter is for cases in which time passes.
-func add(name string, run func(*testing.T, Harness)) { cases = append(cases, testCase{name, false, run}) }
+func add(name string, run func(*testing.T, Harness)) {
+	cases = append(cases, testCase{name, false, run})
+}
 
 func addVirtual(name string, run func(*testing.T, Harness)) {
 	cases = append(cases, testCase{name, true, run})

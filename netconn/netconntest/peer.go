@@ -154,6 +154,13 @@ func (p *Peer) ExpectNothing() {
 	p.Expect(p.amf3(`0 _error %v null {level: "error", code: "NetConnection.Call.Failed", description: "Method not found (unknown)."}`, transaction))
 }
 
+// Answered calls a method and expects its answer.
+func (p *Peer) Answered(method, want string) {
+	p.t.Helper()
+	p.Call(method)
+	p.Expect(want)
+}
+
 // Until skips messages until one begins as said, and returns its line.
 func (p *Peer) Until(prefix string) string {
 	p.t.Helper()

@@ -19,7 +19,7 @@ type Options struct {
 
 	Players    int           `short:"n" default:"100" help:"Players; they share the publishers' streams evenly."`
 	Steps      []int         `placeholder:"N,…" help:"Measure at each of these numbers of players, one row each, instead of --players."`
-	FindMax    bool          `help:"Look for the largest clean number of players, from --players upwards."`
+	FindMax    bool          `help:"Look for the largest clean number of players, from --players upwards; a step that is not clean is tried twice."`
 	Resolution float64       `default:"0.05" help:"How near --find-max goes, as a share of the number found."`
 	Publishers int           `default:"1" help:"Publishers. With 0, players play what somebody else publishes under --stream."`
 	Profile    string        `default:"hd" enum:"hd,sd" help:"Generated media: hd is 2.53 Mbit/s, sd 516 kbit/s; both H.264 at 30 frames and AAC, 77 messages a second."`
@@ -56,8 +56,10 @@ const (
 	cleanShare      = 0.995
 	stallLimit      = 500 * time.Millisecond
 	drainLimit      = time.Second            // for what was sent in time to arrive
-	latencyGrowth   = 200 * time.Millisecond // from the first eighth of a measurement to its last, beyond doubling
+	latencyGrowth   = 150 * time.Millisecond // from the first eighth of a measurement to its last
 	saturated       = 0.9
+	foreignLimit    = 0.05
+	latePublisher   = 30 * time.Millisecond
 	playersPerIP    = 20_000 // local ports are about 28,000
 	spareFiles      = 128
 	maxSpecial      = 10_000

@@ -186,6 +186,33 @@ func descendants(pids []int) []int {
 	return found
 }
 
+// coreBusy returns how long a core has worked for anybody, time stolen from the machine included; 0 for no core.
+func coreBusy(cpu int) time.Duration {
+	if cpu < 0 {
+		return 0
+	}
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	prefix := fmt.Sprintf("cpu%d ", cpu)
+	for line := range strings.Lines(string(b)) {
+		rest, ok := strings.CutPrefix(line, prefix)
+		if !ok {
+			continue
+		}
+		var ticks int64
+		// user, nice, system, idle, iowait, irq, softirq, steal; guests are part of user
+		for i, f := range strings.Fields(rest) {
+			if n, err := strconv.ParseInt(f, 10, 64); err == nil && i != 3 && i != 4 && i < 8 {
+				ticks += n
+			}
+		}
+		return time.Duration(ticks) * clockTick
+	}
+	return 0
+}
+
 // pinProcess binds all threads of this process, and so those still to come, to a core.
 func pinProcess(cpu int) error {
 	var set unix.CPUSet

@@ -76,7 +76,9 @@ type ServerUse struct {
 	VoluntarySwitches    int64   `json:"voluntary_switches"`
 	NonvoluntarySwitches int64   `json:"nonvoluntary_switches"`
 	Descriptors          int     `json:"descriptors"`
-	Processes            int     `json:"processes"`
+	// Foreign is what others took of the core that the server is pinned to, as a share.
+	Foreign   float64 `json:"foreign"`
+	Processes int     `json:"processes"`
 }
 
 // LoadUse is what the load itself cost: when it has no time left, figures are about it and not about the server.
@@ -85,6 +87,7 @@ type LoadUse struct {
 	Process          float64 `json:"process"`        // cores
 	PublisherLateP99 float64 `json:"publisher_late_p99_ms"`
 	Saturated        bool    `json:"saturated"`
+	Foreign          float64 `json:"foreign"` // what others took of the core that the load is pinned to, as a share
 }
 
 // SpecialPlayer is one of those that do not read as they should.
@@ -211,12 +214,27 @@ func (s *Step) judge(total *stats, joined int, failures []error) {
 		add("%.2f%% delivered", 100*s.DeliveredShare)
 	}
 	first, last := total.slices[0].value(), total.slices[latencySlices-1].value()
-	if last > 2*first+latencyGrowth {
-		add("latency grew from %d to %d ms", first.Milliseconds(), last.Milliseconds())
+	if last > first+latencyGrowth {
+		add("falling behind, latency grew from %d to %d ms", first.Milliseconds(), last.Milliseconds())
 	}
 	s.Clean = len(s.Reasons) == 0
-	if s.Load.Saturated {
-		s.Notes = append(s.Notes, fmt.Sprintf("the load itself is saturated (busiest thread %.0f%%, process %.0f%% of a core): figures may be about it",
-			100*s.Load.BusiestThread, 100*s.Load.Process))
+	s.doubt()
+}
+
+// doubt notes what makes figures say less about the server than they seem to.
+func (s *Step) doubt() {
+	add := func(format string, args ...any) { s.Notes = append(s.Notes, fmt.Sprintf(format, args...)) }
+	if l := s.Load; l.Saturated {
+		add("the load itself is saturated (busiest thread %.0f%%, process %.0f%% of a core): figures may be about it",
+			100*l.BusiestThread, 100*l.Process)
+	}
+	if s.Load.PublisherLateP99 > milliseconds(latePublisher) {
+		add("publishers sent late, p99 %.0f ms: the load lacks processor time", s.Load.PublisherLateP99)
+	}
+	if s.Load.Foreign > foreignLimit {
+		add("other processes took %.0f%% of the load's core", 100*s.Load.Foreign)
+	}
+	if s.Server != nil && s.Server.Foreign > foreignLimit {
+		add("other processes took %.0f%% of the server's core", 100*s.Server.Foreign)
 	}
 }

@@ -72,19 +72,19 @@ func (s *session) addStep(ctx context.Context, r *Report, n int) (*Step, error) 
 }
 
 // findMax grows by a quarter while steps are clean, then halves the distance between the largest that was and the
-// smallest that was not. After one that was not, players start anew: a server that fell behind needs to recover.
+// smallest that was not. What is not clean is tried once more, because something else may have taken the machine's time,
+// and after it players start anew: a server that fell behind needs to recover.
 func (s *session) findMax(ctx context.Context, r *Report, limit int) error {
 	clean, dirty := 0, limit+1
 	for n := min(s.o.Players, limit); n > clean && n < dirty; {
-		step, err := s.addStep(ctx, r, n)
+		ok, err := s.cleanTwice(ctx, r, n)
 		if err != nil {
 			return err
 		}
-		if step.Clean {
+		if ok {
 			clean = n
 		} else {
 			dirty = n
-			s.clear()
 		}
 		if float64(dirty-clean) <= max(s.o.Resolution*float64(clean), 1) {
 			return nil
@@ -96,4 +96,15 @@ func (s *session) findMax(ctx context.Context, r *Report, limit int) error {
 		n = (clean + dirty) / 2
 	}
 	return nil
+}
+
+func (s *session) cleanTwice(ctx context.Context, r *Report, n int) (bool, error) {
+	for range 2 {
+		step, err := s.addStep(ctx, r, n)
+		if err != nil || step.Clean {
+			return err == nil, err
+		}
+		s.clear()
+	}
+	return false, nil
 }

@@ -290,30 +290,20 @@ type measurement struct {
 	measured     bool // the server's processes
 	threads      []time.Duration
 	process      time.Duration
+	cores        coreTimes // spent by everybody on the two cores, if pinned
 	special      []SpecialPlayer
 }
 
 // interval measures once. Players and publishers are told beforehand when it begins and ends, so that what was sent in
 // it is compared with what of just that arrived, however late.
 func (s *session) interval(ctx context.Context) (*measurement, error) {
-	const ahead = 20 * time.Millisecond
-	from := monotonic() + int64(ahead)
-	w := &window{from: from, to: from + int64(s.o.Duration)}
-	for _, p := range s.publish {
-		p.windowBytes.Store(0)
-		p.takeLate()
-	}
-	for _, worker := range s.workers {
-		worker.do(func() { worker.stats.window = w })
-	}
-	s.window.Store(w)
+	w := s.announce()
 	defer s.window.Store(nil)
-
 	m := &measurement{measured: len(s.pids) > 0, joined: s.pictured()}
 	if err := s.until(ctx, w.from, 0); err != nil {
 		return nil, err
 	}
-	startTime, startLoad, sentBefore := time.Now(), s.loadTimes(), s.sentBytes()
+	startTime, startLoad, sentBefore, coresBefore := time.Now(), s.loadTimes(), s.sentBytes(), s.coreTimes()
 	var err error
 	if m.before, err = readUsage(s.pids); err != nil {
 		return nil, err
@@ -327,12 +317,32 @@ func (s *session) interval(ctx context.Context) (*measurement, error) {
 	}
 	m.length, m.sent = time.Since(startTime), s.sentBytes()-sentBefore
 	s.addLoad(m, startLoad)
+	m.cores = s.coreTimes().since(coresBefore)
 	for _, p := range s.publish {
-		m.sentStamped = append(m.sentStamped, p.windowBytes.Load())
 		late := p.takeLate()
 		m.late.Merge(&late)
 	}
 	return m, s.drain(ctx, m)
+}
+
+// announce tells everybody of a window before it begins.
+func (s *session) announce() *window {
+	for ahead := 20 * time.Millisecond; ; ahead *= 2 {
+		from := monotonic() + int64(ahead)
+		w := &window{from: from, to: from + int64(s.o.Duration)}
+		for _, p := range s.publish {
+			p.windowBytes.Store(0)
+			p.takeLate()
+		}
+		s.window.Store(w)
+		for _, worker := range s.workers {
+			worker.do(func() { worker.stats.begin(w) })
+		}
+		// A thread with much to read may answer late.
+		if monotonic() < from {
+			return w
+		}
+	}
 }
 
 // until waits for a time of the monotonic clock and shows the seconds since another one.
@@ -353,13 +363,12 @@ func (s *session) until(ctx context.Context, t, since int64) error {
 
 // drain gives what was sent in time a while to arrive and collects the counts.
 func (s *session) drain(ctx context.Context, m *measurement) error {
-	expected := s.expected(m.sentStamped)
 	for deadline := time.Now().Add(drainLimit); time.Now().Before(deadline); {
 		var arrived uint64
 		for _, w := range s.workers {
 			w.do(func() { arrived += w.stats.sentBytes })
 		}
-		if len(s.publish) > 0 && arrived >= expected {
+		if len(s.publish) > 0 && arrived >= s.expected(s.sentInWindow()) {
 			break
 		}
 		if err := sleep(ctx, pollEvery); err != nil {
@@ -377,7 +386,16 @@ func (s *session) drain(ctx context.Context, m *measurement) error {
 			m.special = append(m.special, w.specials()...)
 		})
 	}
+	// Counted by publishers before it is sent, so after the players' counts it holds all that they have.
+	m.sentStamped = s.sentInWindow()
 	return nil
+}
+
+func (s *session) sentInWindow() (sent []uint64) {
+	for _, p := range s.publish {
+		sent = append(sent, p.windowBytes.Load())
+	}
+	return sent
 }
 
 // expected returns how many bytes players must have received of what publishers sent, by stream.
@@ -411,6 +429,16 @@ func (s *session) loadTimes() loadTimes {
 	}
 	l.process, _ = readSelf()
 	return l
+}
+
+type coreTimes struct{ server, client time.Duration }
+
+func (s *session) coreTimes() coreTimes {
+	return coreTimes{server: coreBusy(s.o.ServerCPU), client: coreBusy(s.o.ClientCPU)}
+}
+
+func (c coreTimes) since(old coreTimes) coreTimes {
+	return coreTimes{server: c.server - old.server, client: c.client - old.client}
 }
 
 func (s *session) addLoad(m *measurement, before loadTimes) {
@@ -458,6 +486,9 @@ func (s *session) loadUse(m *measurement) LoadUse {
 		u.BusiestThread = max(u.BusiestThread, t.Seconds()/m.length.Seconds())
 	}
 	u.Saturated = u.BusiestThread > saturated || s.o.ClientCPU >= 0 && u.Process > saturated
+	if s.o.ClientCPU >= 0 && s.o.ClientCPU != s.o.ServerCPU {
+		u.Foreign = max((m.cores.client-m.process).Seconds()/m.length.Seconds(), 0)
+	}
 	return u
 }
 
@@ -468,6 +499,9 @@ func (s *session) serverUse(step *Step, m *measurement) *ServerUse {
 		VoluntarySwitches:    m.then.voluntary - m.before.voluntary,
 		NonvoluntarySwitches: m.then.involuntary - m.before.involuntary,
 		Descriptors:          m.then.descriptors, Processes: m.then.processes,
+	}
+	if s.o.ServerCPU >= 0 && s.o.ClientCPU != s.o.ServerCPU {
+		u.Foreign = max((m.cores.server-cpu).Seconds()/m.length.Seconds(), 0)
 	}
 	gigabits := step.DeliveredGigabits
 	if gigabits == 0 {

@@ -37,6 +37,11 @@ func (m mean) value() time.Duration {
 	return m.sum / time.Duration(m.count)
 }
 
+// begin starts counting for a window. Joins, and what was missing before, are kept.
+func (s *stats) begin(w *window) {
+	*s = stats{window: w, wire: s.wire, joiningGaps: s.joiningGaps, join: s.join, picture: s.picture}
+}
+
 // count counts a media message for the rate.
 func (s *stats) count(now int64, length int) {
 	if s.window.holds(now) {
