@@ -32,7 +32,7 @@ func startsSequence(c Codec, body []byte) bool {
 	case CodecHVC1:
 		return hasUnit(body, func(nal []byte) bool { t := nal[0] >> 1 & 0x3F; return t >= 16 && t <= 23 }) // IRAP (H.265 table 7-1)
 	case CodecVVC1:
-		return hasUnit(body, func(nal []byte) bool { return len(nal) > 1 && isVVCRandomAccess(nal[1] >> 3) })
+		return hasUnit(body, func(nal []byte) bool { return len(nal) > 1 && isVVCRandomAccess(nal[1]>>3) })
 	case CodecAV01:
 		return hasSequenceHeader(body)
 	case CodecVP08:

@@ -1,7 +1,6 @@
 package rtmp
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
@@ -99,14 +98,13 @@ func clientHandshake(in *inbuf, w io.Writer, kind Handshake) (Handshake, error) 
 	hello[0] = handshakeVersion
 	c1 := hello[1:]
 	rand.Read(c1[8:])
-	var digest []byte
 	if kind != HandshakePlain {
 		copy(c1[4:], clientVersion[:])
 		s := digestScheme0
 		if kind == HandshakeDigestScheme1 {
 			s = digestScheme1
 		}
-		digest = s.sign(c1, clientKey[:clientKeyText])
+		s.sign(c1, clientKey[:clientKeyText])
 	}
 	if _, err := w.Write(hello); err != nil {
 		return 0, fmt.Errorf("handshake: writing C0 and C1: %w", err)
@@ -118,14 +116,12 @@ func clientHandshake(in *inbuf, w io.Writer, kind Handshake) (Handshake, error) 
 	if reply[0] != handshakeVersion {
 		return 0, fmt.Errorf("%w: the server answers the handshake with version %d", ErrProtocol, reply[0])
 	}
-	s1, s2 := reply[1:1+handshakeSize], reply[1+handshakeSize:]
+	s1 := reply[1 : 1+handshakeSize]
 	c2 := make([]byte, handshakeSize)
 	answered := HandshakePlain
 	if s, theirs, ok := findDigest(s1, serverKey[:serverKeyText]); ok && kind != HandshakePlain {
 		answered = s.handshake()
-		if !answerMatches(s2, serverKey, digest) && !bytes.Equal(s2[8:], c1[8:]) {
-			return 0, fmt.Errorf("%w: S2 is neither signed nor an echo of C1", ErrProtocol)
-		}
+		// Whatever stands in S2 is taken (Errata section 3).
 		rand.Read(c2)
 		signAnswer(c2, clientKey, theirs)
 	} else {

@@ -82,7 +82,3 @@ func answerDigest(p, key, theirs []byte) []byte {
 func signAnswer(p, key, theirs []byte) {
 	copy(p[handshakeSize-sha256.Size:], answerDigest(p, key, theirs))
 }
-
-func answerMatches(p, key, theirs []byte) bool {
-	return hmac.Equal(p[handshakeSize-sha256.Size:], answerDigest(p, key, theirs))
-}

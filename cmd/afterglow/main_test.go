@@ -43,7 +43,10 @@ func TestHelpOfEachCommandHasAnExample(t *testing.T) {
 	walk = func(n *kong.Node, path []string) {
 		for _, child := range n.Children {
 			at := append(path[:len(path):len(path)], child.Name)
-			if child.Type == kong.CommandNode {
+			if child.Type != kong.CommandNode || child.Hidden {
+				continue
+			}
+			if n.DefaultCmd != child { // that one is called by its parent's name
 				commands = append(commands, at)
 			}
 			walk(child, at)

@@ -157,17 +157,17 @@ func TestNumberOfListedStreamsIsBounded(t *testing.T) {
 		t.Fatal(code)
 	}
 	hub := n.apps.Instances()[0].Hub()
-	const more = maxListedStreams + 5
-	for i := range more {
-		p, err := hub.Publish(fmt.Sprint("s", i), streams.Claim{})
+	long := strings.Repeat("x", maxLabel)
+	for _, end := range []string{"1", "2"} { // alike when shortened
+		p, err := hub.Publish(long+end, streams.Claim{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer p.Close()
 	}
-	long := strings.Repeat("x", maxLabel)
-	for _, end := range []string{"1", "2"} { // alike when shortened
-		p, err := hub.Publish(long+end, streams.Claim{})
+	const more = maxListedStreams + 5
+	for i := range more {
+		p, err := hub.Publish(fmt.Sprint("s", i), streams.Claim{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -28,6 +28,9 @@ func (n *node) reload() {
 			return
 		}
 	}
+	if key.made {
+		n.log.Info("publish key made", "file", key.file)
+	}
 	n.apply(merged, key)
 	n.logChanges(configs.Diff(running, next), running.Log.Level.Level(), merged.Log.Level.Level())
 }

@@ -297,6 +297,25 @@ func TestPublishKeyIsReloaded(t *testing.T) {
 	}
 }
 
+func TestReloadWithoutKeyMakesOne(t *testing.T) {
+	n := startNode(t, trustLoopback, "publish.key=configured")
+	n.reconfigure("publish.key=")
+	n.logs.await(t, "publish key made", keyFile)
+	made, err := keptKey(n.config.Load())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]bool{"configured": false, made.value: true} {
+		c, err := dialWith(t, through(proxyHeader(t, 1, "203.0.113.7:4711")), n.url())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.publishAs("x?key=" + key); (got == granted) != want {
+			t.Errorf("with key %s: %s", key, got)
+		}
+	}
+}
+
 func TestTakeoverIsReloaded(t *testing.T) {
 	n := startNode(t, "publish.pingTimeout=1m")
 	holder := dial(t, n.url())

@@ -251,9 +251,9 @@ func messagesWait(t *testing.T, h Harness) {
 func moreThanTheLimitWaits(t *testing.T, h Harness) {
 	const calls = 200
 	room, asked := later(t)
-	var order []float64
+	order := make(chan float64, calls)
 	room.Calls = func(_ *netconn.Conn, r netconn.CallRequest, reply *netconn.Reply[netconn.CallAnswer]) {
-		order = append(order, r.Args[0].(float64))
+		order <- r.Args[0].(float64)
 		reply.Give(netconn.CallAnswer{})
 	}
 	p := NewPeer(t, h.Serve(t, room, Options{NetConn: netconn.Config{WaitingBytes: 5000}}))
@@ -264,9 +264,9 @@ func moreThanTheLimitWaits(t *testing.T, h Harness) {
 	}
 	answer(nil)
 	p.Until(fmt.Sprintf("0 _result %d ", calls+1))
-	for i, got := range order {
-		if got != float64(i) {
-			t.Fatalf("call %d came as number %d", int(got), i)
+	for i := range calls {
+		if got := <-order; got != float64(i) {
+			t.Fatalf("call %v came as number %d", got, i)
 		}
 	}
 }

@@ -21,7 +21,6 @@ func init() {
 	add("EnhancedPacketsBecomeClassicForOthers", enhancedBecomesClassic)
 	add("UnsupportedCodecIsToldOnce", unsupportedIsTold)
 	add("ViewersComeAndGo", viewersComeAndGo)
-	add("PauseNeverTurnsTimeBack", pauseNeverTurnsBack)
 }
 
 // audiences are the ways in which clients differ on the wire.
@@ -95,19 +94,18 @@ func lateJoiner(t *testing.T, h Harness) {
 }
 
 func republishGoesOn(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	room := NewRoom(t)
+	s := h.Serve(t, room, Options{})
 	screen, _ := Player(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	var want int
-	for _, from := range []uint32{1000000, 0, 500} {
+	for round, from := range []uint32{1000000, 0, 500} {
 		pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
 		packets := Broadcast(from, 20)
 		Write(t, pub, packets...)
-		if err := pub.Unpublish(soon(t), "x"); err != nil {
-			t.Fatal(err)
-		}
+		Unpublish(t, room, pub, "x")
 		want += len(packets)
 		screen.Frames(t, want)
-		screen.Status(t, netconn.PlayUnpublishNotify)
+		screen.Status(t, netconn.PlayUnpublishNotify, round+1)
 	}
 	got := screen.Frames(t, want)
 	for i := 1; i < want; i++ {
@@ -245,7 +243,8 @@ func enhancedBecomesClassic(t *testing.T, h Harness) {
 }
 
 func unsupportedIsTold(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	room := NewRoom(t)
+	s := h.Serve(t, room, Options{})
 	pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	p := Connected(t, s)
 	p.CreateStream(1)
@@ -259,9 +258,7 @@ func unsupportedIsTold(t *testing.T, h Harness) {
 	if first != none {
 		t.Errorf("got %s, want %s", first, none)
 	}
-	if err := pub.Unpublish(soon(t), "x"); err != nil {
-		t.Fatal(err)
-	}
+	Unpublish(t, room, pub, "x")
 	p.Expect(unpublishNotify("x"))
 	// What another publisher sends is another matter.
 	next := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
@@ -296,21 +293,4 @@ func viewersComeAndGo(t *testing.T, h Harness) {
 	close(stop)
 	<-done
 	p.ExpectNothing()
-}
-
-func pauseNeverTurnsBack(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
-	pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
-	p := Connected(t, s)
-	p.CreateStream(1)
-	p.Command(1, "play", 0, nil, "x")
-	p.Expect(started("x")...)
-	Write(t, pub, keyframe(40, 1), interframe(80, 1))
-	p.Expect("1 video @40 170100000001", "1 video @80 270100000001")
-	p.Command(1, "pause", 0, nil, true, 80.0)
-	p.Expect(status(1, "status", netconn.PauseNotify, "Pausing x.", "x"))
-	p.Command(1, "pause", 0, nil, false, 80.0)
-	p.Expect(status(1, "status", netconn.UnpauseNotify, "Unpausing x.", "x"), playStart("x"))
-	Write(t, pub, interframe(120, 1))
-	p.Expect("1 video @120 270100000001")
 }

@@ -1,6 +1,7 @@
 package netconntest
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"afterglow/amf"
 	"afterglow/media"
 	"afterglow/netconn"
+	"afterglow/streams"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -146,20 +148,22 @@ func isPrelude(p *media.Packet) bool {
 	return err == nil && len(values) > 0 && (values[0] == "|RtmpSampleAccess" || values[0] == "onStatus")
 }
 
-// Status waits for a status.
-func (s *Screen) Status(t *testing.T, want netconn.Code) {
+// Status waits until a status has come n times.
+func (s *Screen) Status(t *testing.T, want netconn.Code, n int) {
 	t.Helper()
 	deadline := time.After(patience)
 	for {
 		s.mu.Lock()
-		for _, code := range s.statuses {
+		got, count := slices.Clone(s.statuses), 0
+		s.mu.Unlock()
+		for _, code := range got {
 			if code == want {
-				s.mu.Unlock()
-				return
+				count++
 			}
 		}
-		got := append([]netconn.Code(nil), s.statuses...)
-		s.mu.Unlock()
+		if count >= n {
+			return
+		}
 		select {
 		case <-s.changed:
 		case <-deadline:
@@ -214,6 +218,29 @@ func Player(t *testing.T, s Server, o netconn.ConnectOptions, name string) (*Scr
 		t.Fatal(err)
 	}
 	return screen, stream
+}
+
+// Unpublish ends publishing and waits until the room knows.
+func Unpublish(t *testing.T, room *Room, s *netconn.ClientStream, name string) {
+	t.Helper()
+	turn := make(waker, 1)
+	sub := room.Hub.Subscribe(name, streams.SubscribeOptions{Waker: turn})
+	defer sub.Close()
+	if err := s.Unpublish(soon(t), name); err != nil {
+		t.Fatal(err)
+	}
+	for sub.Published() {
+		Await(t, "end of publishing", turn)
+	}
+}
+
+type waker chan struct{}
+
+func (w waker) Wake() {
+	select {
+	case w <- struct{}{}:
+	default:
+	}
 }
 
 // Write publishes packets.

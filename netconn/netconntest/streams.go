@@ -183,7 +183,8 @@ func sampleAccess(t *testing.T, h Harness) {
 }
 
 func playBeforePublish(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	room := NewRoom(t)
+	s := h.Serve(t, room, Options{})
 	p := Connected(t, s)
 	p.CreateStream(1)
 	p.Command(1, "play", 0, nil, "x")
@@ -192,9 +193,7 @@ func playBeforePublish(t *testing.T, h Harness) {
 	p.Expect(publishNotify("x"))
 	Write(t, pub, keyframe(40, 1), interframe(80, 1))
 	p.Expect("1 video @40 170100000001", "1 video @80 270100000001")
-	if err := pub.Unpublish(soon(t), "x"); err != nil {
-		t.Fatal(err)
-	}
+	Unpublish(t, room, pub, "x")
 	p.Expect(unpublishNotify("x"))
 
 	// Another publisher's time goes on from there.
@@ -231,7 +230,8 @@ func playStops(t *testing.T, h Harness) {
 }
 
 func pauseHolds(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	room := NewRoom(t)
+	s := h.Serve(t, room, Options{})
 	pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	p := Connected(t, s)
 	p.CreateStream(1)
@@ -242,9 +242,7 @@ func pauseHolds(t *testing.T, h Harness) {
 	p.Command(1, "pause", 0, nil, true, 40.0)
 	p.Expect(status(1, "status", netconn.PauseNotify, "Pausing x.", "x"))
 	Write(t, pub, interframe(80, 1), keyframe(120, 2), interframe(160, 2))
-	if err := pub.Unpublish(soon(t), "x"); err != nil {
-		t.Fatal(err)
-	}
+	Unpublish(t, room, pub, "x")
 	p.ExpectNothing()
 	again := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	Write(t, again, keyframe(0, 3), interframe(40, 3))

@@ -21,6 +21,7 @@ const (
 	attackerTimeout = 10 * time.Second // for an answer, or for the server to take bytes
 	attackerChunk   = 1 << 16
 	attackersAtOnce = 64
+	attackerBuffer  = 64 << 10
 )
 
 // assault is one attack under way: where it goes, how much of it, and the connections that it made.
@@ -69,6 +70,7 @@ func ended(err error) bool { return errors.Is(err, errEnded) }
 type attacker struct {
 	assault  *assault
 	nc       *net.TCPConn
+	local    string
 	conn     *rtmp.Conn // set by shake; used until drain
 	streamID uint32
 	opened   time.Time
@@ -76,7 +78,7 @@ type attacker struct {
 	ours atomic.Bool // closed from this end
 	once sync.Once   // starts drain
 	done chan struct{}
-	how  string // how it ended; valid once done is closed
+	how  string // how it ended; valid once done is closed, as is took
 	took time.Duration
 }
 
@@ -92,7 +94,9 @@ func (a *assault) dial(ctx context.Context) (*attacker, error) {
 		}
 		return nil, fmt.Errorf("%w: %w", errEnded, err)
 	}
-	x := &attacker{assault: a, nc: nc.(*net.TCPConn), opened: time.Now(), done: make(chan struct{})}
+	x := &attacker{assault: a, nc: nc.(*net.TCPConn), local: nc.LocalAddr().String(), opened: time.Now(), done: make(chan struct{})}
+	// Who does not read shall not need megabytes for that.
+	_ = x.nc.SetReadBuffer(attackerBuffer)
 	// Without it thousands of local ports would be left waiting.
 	_ = x.nc.SetLinger(0)
 	a.mu.Lock()

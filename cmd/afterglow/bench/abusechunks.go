@@ -132,7 +132,7 @@ var chunkAttacks = []Attack{
 				}
 				var b []byte
 				for id := 3; id < 60003; id++ {
-					b = append(append(b, fullHeader(id, 0, rtmp.TypeAudio, 0)...))
+					b = append(b, fullHeader(id, 0, rtmp.TypeAudio, 0)...)
 				}
 				return x.write(b)
 			})
@@ -204,7 +204,6 @@ var chunkAttacks = []Attack{
 	},
 	{
 		Name: "pings", About: "ping requests without end from 4 connections that never read the responses",
-		Refused: true,
 		run: func(ctx context.Context, a *assault) error {
 			return a.floods(ctx, 4, rtmp.UserControl{Event: rtmp.EventPingRequest, Value: 1}.Message())
 		},

@@ -95,14 +95,10 @@ var doorAttacks = []Attack{
 		Name: "stalled-connect", About: "100 connections that do the handshake and then say nothing",
 		Refused: true,
 		run: func(ctx context.Context, a *assault) error {
-			err := a.each(ctx, a.n(100), func(int) error {
+			return a.each(ctx, a.n(100), func(int) error {
 				_, err := a.shake(ctx)
 				return err
 			})
-			if err != nil {
-				return err
-			}
-			return a.awaitEnds(ctx)
 		},
 	},
 	{
@@ -140,9 +136,9 @@ var doorAttacks = []Attack{
 	},
 }
 
-// greet has connections send the first thing that they say, and waits until the server has ended them.
+// greet has connections send the first thing that they say.
 func (a *assault) greet(ctx context.Context, n int, first func(i int) []byte) error {
-	err := a.each(ctx, a.n(n), func(i int) error {
+	return a.each(ctx, a.n(n), func(i int) error {
 		x, err := a.dial(ctx)
 		if err != nil {
 			return err
@@ -151,10 +147,6 @@ func (a *assault) greet(ctx context.Context, n int, first func(i int) []byte) er
 		x.drain()
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return a.awaitEnds(ctx)
 }
 
 // pause waits for a time, or for ctx.

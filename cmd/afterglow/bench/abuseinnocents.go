@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,9 +40,12 @@ func (s *sentFrames) write(kind byte, keyframe bool, timestamp uint32, payload [
 	return err
 }
 
+// dialFunc opens a connection; nil is the ordinary way.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
 // newInnocents publishes a stream and waits until all players have a picture.
-func newInnocents(ctx context.Context, t target, name string, players int) (*innocents, error) {
-	w, err := publishRTMP(ctx, t, name)
+func newInnocents(ctx context.Context, t target, name string, players int, dial dialFunc) (*innocents, error) {
+	w, err := publishWith(ctx, t, name, dial)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +56,7 @@ func newInnocents(ctx context.Context, t target, name string, players int) (*inn
 	}
 	in.running.Go(func() { in.publisher.run(running) })
 	for range players {
-		p, err := newInnocentPlayer(ctx, t, name)
+		p, err := newInnocentPlayer(ctx, t, name, dial)
 		if err != nil {
 			in.stop()
 			return nil, err
@@ -69,6 +73,32 @@ func newInnocents(ctx context.Context, t target, name string, players int) (*inn
 		}
 	}
 	return in, nil
+}
+
+// publishWith is publishRTMP over a connection of another kind.
+func publishWith(ctx context.Context, t target, name string, dial dialFunc) (frameWriter, error) {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	c, err := (&rtmp.Dialer{NetDial: dial}).Dial(ctx, "rtmp://"+t.address+"/"+t.app)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+	defer stop()
+	w := &rtmpWriter{conn: c, done: make(chan error, 1)}
+	if err := w.publish(t, name); err != nil {
+		_ = c.Close()
+		return nil, fmt.Errorf("publish %s: %w", name, err)
+	}
+	go func() {
+		for {
+			if _, err := c.ReadMessage(); err != nil {
+				w.done <- err
+				return
+			}
+		}
+	}()
+	return w, nil
 }
 
 func (in *innocents) stop() {
@@ -133,10 +163,10 @@ type innocentCounts struct {
 	fps            float64
 }
 
-func newInnocentPlayer(ctx context.Context, t target, name string) (*innocentPlayer, error) {
+func newInnocentPlayer(ctx context.Context, t target, name string, dial dialFunc) (*innocentPlayer, error) {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	c, err := new(rtmp.Dialer).Dial(ctx, "rtmp://"+t.address+"/"+t.app)
+	c, err := (&rtmp.Dialer{NetDial: dial}).Dial(ctx, "rtmp://"+t.address+"/"+t.app)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ type gop struct {
 }
 
 func newGOP(p profile) *gop {
-	random := rand.New(rand.NewPCG(1, 2))
+	random := newRandom()
 	g := &gop{profile: p}
 	overhead := len(appendStampedVideo(nil, make([]byte, 5), nil, Stamp{}))
 	for i, size := range p.pictureSizes(random) {
@@ -117,6 +117,9 @@ func nalUnit(nalType byte, size int, random *rand.Rand) []byte {
 	b[4] = nalType
 	return b
 }
+
+// newRandom always gives the same numbers, so that every run sends the same bytes.
+func newRandom() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
 
 // noise makes bytes that no compressor helps with and that hold no zero, so no start code.
 func noise(size int, random *rand.Rand) []byte {

@@ -17,11 +17,11 @@ import (
 type phase uint8
 
 const (
-	connecting phase = iota
-	handshaking
-	commanding
-	playing
-	ended
+	phaseConnecting phase = iota
+	phaseHandshaking
+	phaseCommanding
+	phasePlaying
+	phaseEnded
 )
 
 const (
@@ -112,9 +112,9 @@ type sequence struct {
 }
 
 func (p *player) ready(events uint32) {
-	if p.phase == connecting {
+	if p.phase == phaseConnecting {
 		p.connected()
-		if p.phase == ended {
+		if p.phase == phaseEnded {
 			return
 		}
 	}
@@ -131,7 +131,7 @@ func (p *player) ready(events uint32) {
 
 // reading says whether the player takes what comes at once.
 func (p *player) reading() bool {
-	return p.phase != ended && (p.phase != playing || p.role == innocent)
+	return p.phase != phaseEnded && (p.phase != phasePlaying || p.role == innocent)
 }
 
 func (p *player) socketError() error {
@@ -157,22 +157,22 @@ func (p *player) connected() {
 		p.play()
 		return
 	}
-	p.phase = handshaking
+	p.phase = phaseHandshaking
 	p.send(p.canned.handshake)
 }
 
 // play is called when the last command has gone out.
 func (p *player) play() {
-	if p.phase == ended {
+	if p.phase == phaseEnded {
 		return
 	}
-	p.phase, p.playSent = playing, monotonic()
+	p.phase, p.playSent = phasePlaying, monotonic()
 	p.listen()
 }
 
 // send writes b or keeps what the socket does not take.
 func (p *player) send(b []byte) {
-	if p.phase == ended {
+	if p.phase == phaseEnded {
 		return
 	}
 	n := 0
@@ -203,14 +203,14 @@ func (p *player) flush() {
 
 // listen tells the kernel which events matter now.
 func (p *player) listen() {
-	if p.phase == ended {
+	if p.phase == phaseEnded {
 		return
 	}
 	events := uint32(unix.EPOLLRDHUP)
 	if p.reading() {
 		events = unix.EPOLLIN
 	}
-	if len(p.out) > 0 || p.phase == connecting {
+	if len(p.out) > 0 || p.phase == phaseConnecting {
 		events |= unix.EPOLLOUT
 	}
 	if events == p.events {
@@ -250,7 +250,7 @@ func (p *player) read(limit int) {
 }
 
 func (p *player) take(b []byte) error {
-	if p.phase == handshaking {
+	if p.phase == phaseHandshaking {
 		b = p.handshake(b)
 	}
 	if p.frames == nil {
@@ -273,7 +273,7 @@ func (p *player) handshake(b []byte) []byte {
 	p.hello = nil
 	parser := newChunkParser()
 	p.frames = &parser
-	p.phase = max(p.phase, commanding)
+	p.phase = max(p.phase, phaseCommanding)
 	return b[n:]
 }
 
@@ -399,7 +399,7 @@ func (p *player) picture(first byte) {
 
 // trickle reads what a slow player's rate allows for the time that has passed.
 func (p *player) trickle(passed time.Duration, rate int) {
-	if p.phase != playing {
+	if p.phase != phasePlaying {
 		return
 	}
 	p.budget = min(p.budget+passed.Seconds()*float64(rate), float64(rate))
@@ -413,13 +413,13 @@ func (p *player) trickle(passed time.Duration, rate int) {
 
 // end closes the connection for the given reason, once.
 func (p *player) end(reason error) {
-	if p.phase == ended {
+	if p.phase == phaseEnded {
 		return
 	}
 	if errors.Is(reason, unix.ECONNRESET) {
 		reason = unix.ECONNRESET
 	}
-	p.phase, p.reason = ended, reason
+	p.phase, p.reason = phaseEnded, reason
 	p.out, p.hello, p.stash = nil, nil, nil
 	p.worker.gone(p)
 }

@@ -249,7 +249,7 @@ func (w *worker) forget(p *player) {
 func (w *worker) clear() {
 	for _, p := range w.players {
 		if p != nil {
-			p.phase = ended
+			p.phase = phaseEnded
 			w.forget(p)
 		}
 	}
@@ -283,7 +283,7 @@ func (w *worker) endOfWindow() int64 {
 func (w *worker) specials() []SpecialPlayer {
 	var out []SpecialPlayer
 	for _, p := range w.special {
-		s := SpecialPlayer{Role: p.role.String(), Connected: p.phase != ended, Bytes: p.received}
+		s := SpecialPlayer{Role: p.role.String(), Connected: p.phase != phaseEnded, Bytes: p.received}
 		if p.reason != nil {
 			s.Reason = p.reason.Error()
 		}

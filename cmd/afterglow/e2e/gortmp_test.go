@@ -45,7 +45,9 @@ func publishGoRTMP(t *testing.T, rawURL, film string) []frame {
 			t.Fatal(err)
 		}
 	}
-	if err := client.DeleteStream(&message.NetStreamDeleteStream{StreamID: stream.StreamID()}); err != nil {
+	// Its DeleteStream races with its own reader.
+	end := &message.CommandMessage{CommandName: "closeStream", Encoding: message.EncodingTypeAMF0, Body: bytes.NewReader([]byte{5})}
+	if err := stream.Write(3, 0, end); err != nil {
 		t.Fatal(err)
 	}
 	return framesOf(packets)

@@ -12,14 +12,16 @@ var samples = map[string]string{
 	"av":    picture + " " + tone + " -t 4 " + h264 + " " + aac,
 	"audio": tone + " -t 3 " + aac,
 	"video": picture + " -t 3 " + h264,
-	"heavy": "-f lavfi -i testsrc2=s=640x360:r=30 " + tone + " -t 4 -c:v libx264 -preset ultrafast -g 30 -b:v 2M -minrate 2M -maxrate 2M -bufsize 1M -x264-params nal-hrd=cbr:filler=1:scenecut=0 " + aac,
+	"heavy": picture + " " + tone + " -t 4 " + constant + " -b:v 2M -minrate 2M -maxrate 2M -bufsize 1M " + aac,
+	"dense": picture + " " + tone + " -t 4 " + constant + " -b:v 6M -minrate 6M -maxrate 6M -bufsize 3M " + aac,
 }
 
 const (
-	picture = "-f lavfi -i testsrc2=s=320x180:r=30"
-	tone    = "-f lavfi -i sine=frequency=440:sample_rate=44100"
-	h264    = "-c:v libx264 -preset veryfast -bf 2 -g 30 -b:v 400k" // with B-frames, a keyframe a second
-	aac     = "-c:a aac -b:a 64k"
+	picture  = "-f lavfi -i testsrc2=s=320x180:r=30"
+	tone     = "-f lavfi -i sine=frequency=440:sample_rate=44100"
+	h264     = "-c:v libx264 -preset veryfast -bf 2 -g 30 -b:v 400k" // with B-frames, a keyframe a second
+	constant = "-c:v libx264 -preset ultrafast -g 30 -x264-params nal-hrd=cbr:filler=1:scenecut=0"
+	aac      = "-c:a aac -b:a 64k"
 )
 
 var made sync.Map // of name to *sync.Once

@@ -1,0 +1,189 @@
+package netconn
+
+import (
+	"io"
+	"slices"
+	"sync"
+	"testing"
+
+	"afterglow/amf"
+	"afterglow/streams"
+)
+
+// fakeTransport remembers what it is told, and pulls nothing by itself.
+type fakeTransport struct {
+	mu       sync.Mutex
+	sent     []Message
+	sources  map[uint32]Source
+	resumed  int
+	closed   error
+	far      Far
+	publish  bool
+	barriers []uint32
+}
+
+type fakeHandle struct{}
+
+func (fakeHandle) Abandon()        {}
+func (fakeHandle) Delivered() bool { return true }
+
+func (f *fakeTransport) Send(m Message, _ Treatment) Handle {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sent = append(f.sent, m)
+	return fakeHandle{}
+}
+
+func (f *fakeTransport) Barrier(id uint32) { f.barriers = append(f.barriers, id) }
+func (f *fakeTransport) Accepted()         {}
+func (f *fakeTransport) Far() Far          { return f.far }
+func (f *fakeTransport) Pull()             {}
+
+func (f *fakeTransport) Publishing(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.publish = on
+}
+
+func (f *fakeTransport) Resume() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.resumed++
+}
+
+func (f *fakeTransport) CloseAfterFlush(reason error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed == nil {
+		f.closed = reason
+	}
+}
+
+func (f *fakeTransport) Attach(id uint32, s Source, _ Delivery) Waker {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sources == nil {
+		f.sources = make(map[uint32]Source)
+	}
+	f.sources[id] = s
+	return fakeWaker{}
+}
+
+func (f *fakeTransport) Detach(id uint32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.sources, id)
+}
+
+type fakeWaker struct{}
+
+func (fakeWaker) Wake() {}
+
+// names are the commands that were sent, and the codes of statuses.
+func (f *fakeTransport) names(t testing.TB) []string {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []string
+	for _, m := range f.sent {
+		if m.Type != TypeCommandAMF0 && m.Type != TypeCommandAMF3 {
+			continue
+		}
+		cmd, err := parseCommand(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := cmd.name
+		if s := parseStatus(cmd.arg(0)); s.Code != "" {
+			name += " " + string(s.Code)
+		}
+		out = append(out, name)
+	}
+	f.sent = nil
+	return out
+}
+
+// pull empties the sources.
+func (f *fakeTransport) pull() (out []Out) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.sources {
+		for {
+			o, ok := s.Next(1 << 20)
+			if !ok {
+				break
+			}
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// openHandler permits everything, at once or when the test says so.
+type openHandler struct {
+	hub      *streams.Hub
+	connect  func(*Reply[ConnectAnswer])
+	publish  func(*Reply[PublishAnswer])
+	gone     int
+	accepted bool
+}
+
+func (h *openHandler) Connect(_ *Conn, _ ConnectRequest, reply *Reply[ConnectAnswer]) {
+	if h.connect != nil {
+		h.connect(reply)
+		return
+	}
+	reply.Give(ConnectAnswer{Rights: AllRights})
+}
+
+func (h *openHandler) Publish(c *Conn, r PublishRequest, reply *Reply[PublishAnswer]) {
+	if h.publish != nil {
+		h.publish(reply)
+		return
+	}
+	p, err := h.hub.Publish(r.Name, streams.Claim{Owner: c, Evicted: r.Stream.Evict})
+	reply.Give(PublishAnswer{Publisher: p, Err: err})
+}
+
+func (h *openHandler) Play(_ *Conn, r PlayRequest, reply *Reply[PlayAnswer]) {
+	reply.Give(PlayAnswer{Subscriber: h.hub.Subscribe(r.Name, streams.SubscribeOptions{})})
+}
+
+func (h *openHandler) Call(_ *Conn, r CallRequest, reply *Reply[CallAnswer]) {
+	if r.Method == "echo" {
+		reply.Give(CallAnswer{Value: amf.NewArray(r.Args...)})
+		return
+	}
+	reply.Give(CallAnswer{Err: ErrNoMethod})
+}
+
+func (h *openHandler) Disconnected(*Conn, error) { h.gone++ }
+
+func newFake(config Config) (*Conn, *fakeTransport, *openHandler) {
+	f := new(fakeTransport)
+	h := &openHandler{hub: streams.NewHub(streams.Config{})}
+	return NewConn(f, h, config), f, h
+}
+
+// cmd is a command message in AMF0.
+func cmd(t testing.TB, streamID uint32, name string, transaction float64, values ...amf.Value) Message {
+	t.Helper()
+	m, err := commandMessage(AMF0, streamID, name, transaction, values...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func connectMessage(t testing.TB) Message {
+	return cmd(t, 0, "connect", 1, amf.NewObject(amf.Property{Name: "app", Value: "live"}))
+}
+
+func sameNames(t *testing.T, f *fakeTransport, want ...string) {
+	t.Helper()
+	if got := f.names(t); !slices.Equal(got, want) {
+		t.Fatalf("sent %v, want %v", got, want)
+	}
+}
+
+var errCut = io.ErrUnexpectedEOF
