@@ -1,9 +1,11 @@
 package apps
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"sync/atomic"
 
@@ -84,6 +86,7 @@ type Client struct {
 	instance *Instance
 	request  netconn.ConnectRequest
 	state    atomic.Int32
+	told     atomic.Int32 // lines of log about its streams
 }
 
 // The states of a Client: it changes once or twice, in this order.
@@ -95,6 +98,22 @@ const (
 
 // Instance returns where the client is.
 func (c *Client) Instance() *Instance { return c.instance }
+
+// mostTold is how many lines of log the streams of one client are worth.
+const mostTold = 100
+
+// tell logs what a client did with a stream, unless it does so again and again.
+func (c *Client) tell(level slog.Level, what string, attrs ...any) {
+	n := c.told.Add(1)
+	if n > mostTold {
+		return
+	}
+	attrs = append([]any{"client", c.ID(), "remote", c.Far().Address}, attrs...)
+	c.instance.log().Log(context.Background(), level, what, attrs...)
+	if n == mostTold {
+		c.instance.log().Warn("no more of this client's streams is logged", "client", c.ID(), "remote", c.Far().Address, "lines", mostTold)
+	}
+}
 
 // Accept is the answer that lets a client in with all rights and the application's way of writing media.
 func (c *Client) Accept() netconn.ConnectAnswer {
@@ -155,7 +174,7 @@ func (c *Client) claimKey(query string) string {
 func (i *Instance) Publish(c *Client, r netconn.PublishRequest, reply *netconn.Reply[netconn.PublishAnswer]) {
 	claim := streams.Claim{Owner: c, Key: c.claimKey(r.Query)}
 	claim.Evicted = func(p *streams.Publisher) {
-		i.log().Info("publisher evicted", "client", c.ID(), "stream", r.Name)
+		c.tell(slog.LevelInfo, "publisher evicted", "stream", r.Name)
 		r.Stream.Evict(p)
 	}
 	take := func() {
@@ -190,7 +209,7 @@ func (i *Instance) answerPublish(c *Client, r netconn.PublishRequest, reply *net
 		return
 	}
 	if err == nil {
-		i.log().Info("publish", "client", c.ID(), "remote", c.Far().Address, "stream", r.Name, "agent", c.request.FlashVer)
+		c.tell(slog.LevelInfo, "publish", "stream", r.Name, "agent", clip(c.request.FlashVer))
 	}
 }
 
@@ -209,7 +228,7 @@ func (i *Instance) release(c *Client, full string) {
 	if holder == nil || holder.Owner() == c || holder.Key() == "" || !same(holder.Key(), c.claimKey(query)) {
 		return
 	}
-	i.log().Info("publisher released", "client", c.ID(), "stream", name)
+	c.tell(slog.LevelInfo, "publisher released", "stream", name)
 	holder.Evict()
 }
 

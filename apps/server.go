@@ -252,7 +252,7 @@ func (s *Server) Publish(conn *netconn.Conn, r netconn.PublishRequest, reply *ne
 	c := client(conn)
 	c.instance.app.code.Publish(c, r, netconn.NewReply(func(a netconn.PublishAnswer) {
 		if a.Err != nil {
-			c.instance.log().Warn("publish refused", "client", c.ID(), "remote", c.Far().Address, "stream", clip(r.Name), "reason", a.Err)
+			c.tell(slog.LevelWarn, "publish refused", "stream", clip(r.Name), "reason", a.Err)
 		}
 		if !reply.Give(a) && a.Publisher != nil {
 			a.Publisher.Close()
@@ -265,7 +265,7 @@ func (s *Server) Play(conn *netconn.Conn, r netconn.PlayRequest, reply *netconn.
 	c := client(conn)
 	c.instance.app.code.Play(c, r, netconn.NewReply(func(a netconn.PlayAnswer) {
 		if a.Err != nil {
-			c.instance.log().Warn("play refused", "client", c.ID(), "remote", c.Far().Address, "stream", clip(r.Name), "reason", a.Err)
+			c.tell(slog.LevelWarn, "play refused", "stream", clip(r.Name), "reason", a.Err)
 		} else {
 			c.instance.log().Debug("play", "client", c.ID(), "remote", c.Far().Address, "stream", clip(r.Name))
 		}
@@ -291,7 +291,11 @@ func (s *Server) Disconnected(conn *netconn.Conn, reason error) {
 	case accepted:
 		s.stats.Clients.Add(-1)
 		c.instance.app.code.Disconnected(c, reason)
-		s.log.Info("disconnect", "client", conn.ID(), "remote", conn.Far().Address, "app", c.instance.Name(), "reason", ended(reason))
+		attrs := []any{"client", conn.ID(), "remote", conn.Far().Address, "app", c.instance.Name()}
+		if why := ended(reason); why != "" {
+			attrs = append(attrs, "reason", why)
+		}
+		s.log.Info("disconnect", attrs...)
 		s.leave(c)
 	case asking:
 		s.rejected(conn, c.request, reason)
@@ -299,12 +303,16 @@ func (s *Server) Disconnected(conn *netconn.Conn, reason error) {
 	}
 }
 
-// ended words the reason of an ordinary end.
+// ended words why this end closed a connection, "" where the far end went or did what its transport knows and logs.
 func ended(reason error) string {
-	if reason == nil || errors.Is(reason, netconn.ErrDisconnected) {
+	var status netconn.Status
+	switch {
+	case reason == nil || errors.Is(reason, netconn.ErrDisconnected):
 		return "closed"
+	case errors.As(reason, &status):
+		return status.Error()
 	}
-	return reason.Error()
+	return ""
 }
 
 // clip shortens what a client sent for the log.

@@ -22,7 +22,7 @@ func ExampleLoad() {
 	fmt.Println(err)
 	// Output:
 	// 127.0.0.1:0 64KB
-	// 5s 2s
+	// 3s 2s
 	// --set: rtmp.chunksize: unknown key: did you mean rtmp.chunkSize?
 	// --set: log.level: "loud": allowed is debug, info, warn or error
 }

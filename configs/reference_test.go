@@ -22,7 +22,7 @@ func TestDefaults(t *testing.T) {
 		Play: Play{
 			GOPCache:      true,
 			GOPCacheBytes: 16 << 20,
-			MaxLag:        5 * time.Second,
+			MaxLag:        3 * time.Second,
 			Write:         Write{Mode: WriteAdaptive, Delay: 100 * time.Millisecond},
 		},
 		Limits: Limits{

@@ -44,7 +44,11 @@ func framesOf(packets []*media.Packet) []frame {
 		for track, err := range p.Tracks() {
 			if err == nil {
 				pts := time.Duration(int64(p.Timestamp)+int64(track.CompositionTime)) * time.Millisecond
-				frames = append(frames, newFrame(p.Kind.String(), track.ID, pts, track.Body))
+				coded := [][]byte{track.Body}
+				if track.Codec == media.CodecAV01 {
+					coded = unitsOf(track.Body)
+				}
+				frames = append(frames, newFrame(p.Kind.String(), track.ID, pts, coded...))
 			}
 		}
 	}

@@ -230,14 +230,20 @@ func addrKey(a net.Addr) netip.Prefix {
 }
 
 func (s *Server) serve(nc net.Conn) {
-	defer s.leave(nc)
-	defer nc.Close()
 	c, err := s.handshake(nc)
 	if err != nil {
 		s.stats.HandshakeFailed.Add(1)
 		s.log().Info("handshake failed", "remote", nc.RemoteAddr().String(), "error", err)
+		_ = nc.Close()
+		s.leave(nc)
 		return
 	}
+	// In a goroutine of its own, which does not keep the handshake's deep stack for as long as the connection lasts.
+	go s.run(nc, c)
+}
+
+func (s *Server) run(nc net.Conn, c *Conn) {
+	defer s.leave(nc)
 	defer c.Close()
 	s.Handler.ServeRTMP(c)
 }

@@ -24,7 +24,7 @@ type Config struct {
 	// CacheBytes bounds the payloads that a stream keeps, in bytes. Default 16 MiB. A group of pictures that does not
 	// fit is not there for those who join in its midst.
 	CacheBytes int
-	// MaxLag is how far a subscriber may be behind before it skips to the newest keyframe. Default 5 s.
+	// MaxLag is how far a subscriber may be behind before it skips to the newest keyframe. Default 3 s.
 	MaxLag time.Duration
 	// KeptMessages and KeptBytes bound the configuration, metadata and data messages that are kept for subscribers that
 	// skip. Defaults 1024 messages and 1 MiB.
@@ -37,7 +37,7 @@ func (c Config) withDefaults() Config {
 		c.CacheBytes = 16 << 20
 	}
 	if c.MaxLag <= 0 {
-		c.MaxLag = 5 * time.Second
+		c.MaxLag = 3 * time.Second
 	}
 	if c.KeptMessages <= 0 {
 		c.KeptMessages = 1024

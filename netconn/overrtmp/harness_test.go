@@ -111,6 +111,7 @@ func serve(t *testing.T, h netconn.Handler, o netconntest.Options, l dialListene
 	t.Cleanup(func() {
 		s.front.Tell(netconn.Status{})
 		_ = s.rtmp.Close()
+		s.front.Wait()
 		<-done
 	})
 	return s

@@ -27,7 +27,7 @@ type pump struct {
 	pace    *pace
 	wake    chan struct{}
 	viewers atomic.Pointer[[]*session]
-	ended   atomic.Bool
+	ended   chan struct{}
 	count   int // guarded by the registry
 	lastRun time.Time
 }
@@ -52,7 +52,7 @@ func (r *registry) join(k pumpKey, s *session, pc *pace, running *sync.WaitGroup
 		}
 	}
 	if p == nil || (p.count >= viewersPerPump && len(pumps) < runtime.GOMAXPROCS(0)) {
-		p = &pump{key: k, pace: pc, wake: make(chan struct{}, 1)}
+		p = &pump{key: k, pace: pc, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 		p.viewers.Store(new([]*session))
 		r.pumps[k] = append(pumps, p)
 		running.Add(1)
@@ -84,8 +84,8 @@ func (r *registry) leave(p *pump, s *session) {
 	} else {
 		r.pumps[p.key] = rest
 	}
-	// The feed may still wake it, so the channel stays open.
-	p.ended.Store(true)
+	// The feed may still wake it, so that channel stays open.
+	close(p.ended)
 	p.Wake()
 }
 
@@ -96,12 +96,17 @@ func (p *pump) run(running *sync.WaitGroup) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for range p.wake {
-		if p.ended.Load() {
-			return
-		}
 		if wait := p.wait(); wait > 0 {
 			timer.Reset(wait)
-			<-timer.C
+			select {
+			case <-timer.C:
+			case <-p.ended:
+			}
+		}
+		select {
+		case <-p.ended:
+			return
+		default:
 		}
 		p.lastRun = time.Now()
 		p.round(&g)

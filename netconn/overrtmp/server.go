@@ -251,6 +251,9 @@ func (s *Server) Sessions() int {
 	return len(s.sessions)
 }
 
+// Wait returns when nothing writes to viewers any more, which is soon after the last connection has ended.
+func (s *Server) Wait() { s.pumps.Wait() }
+
 // Tell sends every client a status and ends its connection after it.
 func (s *Server) Tell(status netconn.Status) {
 	s.mu.Lock()

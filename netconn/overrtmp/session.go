@@ -186,7 +186,7 @@ func (s *session) read() error {
 		if err != nil {
 			return s.why(err, connecting)
 		}
-		more := s.nc.Receive(netconn.Message{Type: uint8(m.Type), Timestamp: m.Timestamp, StreamID: m.StreamID, Payload: m.Payload})
+		more := s.receive(netconn.Message{Type: uint8(m.Type), Timestamp: m.Timestamp, StreamID: m.StreamID, Payload: m.Payload})
 		if connecting && s.nc.Request() != nil {
 			connecting = false
 			s.clearDeadline()
@@ -195,6 +195,17 @@ func (s *session) read() error {
 			s.pause()
 		}
 	}
+}
+
+// receive brings a message to the NetConnection. Commands run on a goroutine that is waited for: they need a deep stack,
+// which thousands of viewers that say no more than a few would otherwise keep.
+func (s *session) receive(m netconn.Message) (more bool) {
+	if m.Type != netconn.TypeCommandAMF0 && m.Type != netconn.TypeCommandAMF3 {
+		return s.nc.Receive(m)
+	}
+	handled := make(chan bool)
+	go func() { handled <- s.nc.Receive(m) }()
+	return <-handled
 }
 
 // pause waits until the NetConnection takes messages again. The client cannot be heard meanwhile.

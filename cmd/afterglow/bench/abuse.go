@@ -33,7 +33,7 @@ type AbuseOptions struct {
 	Pid  []int  `help:"The server's process, for memory and descriptors; descendants are included."`
 	JSON string `name:"json" placeholder:"FILE" help:"Write the report as JSON to FILE, or to standard output for - instead of the table."`
 
-	Only     []string      `placeholder:"NAME,…" help:"Only these attacks; see --list."`
+	Only     []string      `placeholder:"NAME" help:"Only these attacks; see --list."`
 	Players  int           `default:"5" help:"Innocent players."`
 	Scale    float64       `default:"1" help:"Share of the full counts, above 0 and at most 1."`
 	Least    time.Duration `default:"2s" help:"How long to watch the innocents at least, for each attack."`
@@ -95,15 +95,15 @@ const innocentStream = "abuse-innocent"
 // Abuse runs the attacks, one after the other, and tells progress whoever waits; nil is nobody. With an error it returns
 // what it has.
 func Abuse(ctx context.Context, o AbuseOptions, progress io.Writer) (*AbuseReport, error) {
+	attacks, err := chosen(o.Only)
+	if err != nil {
+		return nil, err
+	}
 	r, err := newAbuseRun(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	defer r.stop()
-	attacks, err := chosen(o.Only)
-	if err != nil {
-		return nil, err
-	}
 	report := &AbuseReport{Time: time.Now(), URL: o.URL, Scale: o.Scale}
 	for i, attack := range attacks {
 		if progress != nil {
@@ -230,6 +230,7 @@ func (r *abuseRun) attack(ctx context.Context, attack Attack) AbuseResult {
 	a := &assault{target: r.target, scale: r.Scale, patience: r.Patience}
 	limited, cancel := context.WithTimeout(ctx, r.Most)
 	err := attack.run(limited, a)
+	out.assault = a
 	if attack.Refused && (err == nil || ended(err)) {
 		err = a.awaitEnds(limited)
 	}
@@ -240,9 +241,10 @@ func (r *abuseRun) attack(ctx context.Context, attack Attack) AbuseResult {
 	out.Seconds = time.Since(begun).Seconds()
 	// What an attack leaves behind may hurt later than the attack itself.
 	_ = pause(ctx, max(r.Least-time.Since(begun), 0))
+	a.hangUp(ctx)
 	out.Innocent = r.innocents.end(ctx)
 	out.Reasons = append(out.Reasons, out.Innocent.judge()...)
-	out.Endings = a.finish()
+	out.Endings = a.endings()
 	if a.failures > 0 && len(a.attackers) == 0 {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("no connection was taken: %v", a.firstFail))
 	}

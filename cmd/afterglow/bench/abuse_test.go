@@ -37,7 +37,7 @@ func newVictim(t *testing.T) *victim {
 		ConnectTime: time.Second,
 	}, log)
 	v.rtmp = &rtmp.Server{
-		Handler: v.front, Log: log, HandshakeTimeout: time.Second, WriteTimeout: 2 * time.Second,
+		Handler: v.front, Log: log, HandshakeTimeout: time.Second, WriteTimeout: time.Second,
 		Limits: rtmp.Limits{ChunkStreams: 64, PendingBytes: 2 << 20},
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -89,22 +89,65 @@ func TestServerWithstandsAbuse(t *testing.T) {
 			for _, reason := range result.Reasons {
 				t.Error(reason)
 			}
+			for _, x := range result.assault.attackers {
+				v.log.checkEnd(t, x)
+			}
 		})
+	}
+}
+
+// mostLines is how many lines of log one connection may write, whatever it does.
+const mostLines = 110
+
+// checkEnd checks what was logged of a connection that has ended: what the server ended because of what came over it has
+// one line that says who, what and why; what the attacker ended has no more than that.
+func (b *logBook) checkEnd(t *testing.T, x *attacker) {
+	t.Helper()
+	late := time.After(10 * time.Second)
+	for {
+		b.mu.Lock()
+		book, changed := b.pages[x.local], b.changed
+		b.mu.Unlock()
+		if book.ended {
+			if len(book.reasons) > 1 || (x.how != endedByUs && len(book.reasons) == 0) {
+				t.Errorf("%s, %s, was logged with %d reasons:\n%s", x.local, x.how, len(book.reasons), strings.Join(book.reasons, "\n"))
+			}
+			if book.lines > mostLines {
+				t.Errorf("%s, %s, wrote %d lines of log", x.local, x.how, book.lines)
+			}
+			return
+		}
+		select {
+		case <-changed:
+		case <-late:
+			t.Errorf("the end of %s, %s, was not logged", x.local, x.how)
+			return
+		}
 	}
 }
 
 // logBook keeps log records by the remote address in them.
 type logBook struct {
 	mu      sync.Mutex
-	records map[string][]string
+	pages   map[string]logPage
+	changed chan struct{}
 	attrs   []slog.Attr
 	parent  *logBook
 }
 
-func newLogBook() *logBook { return &logBook{records: map[string][]string{}} }
+// logPage is what was logged of one connection.
+type logPage struct {
+	ended   bool
+	reasons []string // lines of level info and above that say why it ended
+	lines   int      // of level info and above
+}
 
-func (b *logBook) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
-func (b *logBook) WithGroup(string) slog.Handler                    { return b }
+func newLogBook() *logBook {
+	return &logBook{pages: map[string]logPage{}, changed: make(chan struct{})}
+}
+
+func (b *logBook) Enabled(context.Context, slog.Level) bool { return true }
+func (b *logBook) WithGroup(string) slog.Handler            { return b }
 func (b *logBook) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &logBook{parent: b.root(), attrs: append(b.attrs[:len(b.attrs):len(b.attrs)], attrs...)}
 }
@@ -118,11 +161,14 @@ func (b *logBook) root() *logBook {
 
 func (b *logBook) Handle(_ context.Context, r slog.Record) error {
 	var line strings.Builder
-	remote := ""
+	remote, why := "", ""
 	fmt.Fprintf(&line, "%v %s", r.Level, r.Message)
 	add := func(a slog.Attr) bool {
-		if a.Key == "remote" {
+		switch a.Key {
+		case "remote":
 			remote = a.Value.String()
+		case "reason", "error":
+			why = a.Value.String()
 		}
 		fmt.Fprintf(&line, " %s=%.300q", a.Key, a.Value.String())
 		return true
@@ -134,12 +180,25 @@ func (b *logBook) Handle(_ context.Context, r slog.Record) error {
 	root := b.root()
 	root.mu.Lock()
 	defer root.mu.Unlock()
-	root.records[remote] = append(root.records[remote], line.String())
+	p := root.pages[remote]
+	if r.Level >= slog.LevelInfo {
+		p.lines++
+	}
+	switch r.Message {
+	case "connection ended", "handshake failed", "disconnect", "connect rejected", "connection refused":
+		if r.Level >= slog.LevelInfo && why != "" {
+			p.reasons = append(p.reasons, line.String())
+		}
+	}
+	p.ended = p.ended || r.Message == "connection ended" || r.Message == "handshake failed"
+	root.pages[remote] = p
+	close(root.changed)
+	root.changed = make(chan struct{})
 	return nil
 }
 
 func (b *logBook) clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.records = map[string][]string{}
+	b.pages = map[string]logPage{}
 }

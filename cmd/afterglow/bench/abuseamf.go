@@ -153,8 +153,10 @@ var amfAttacks = []Attack{
 			if err != nil {
 				return err
 			}
+			i := 0
 			return a.values(nested(deep), func(v value) error {
-				x, err := a.publish(ctx, "deep")
+				i++
+				x, err := a.publish(ctx, fmt.Sprintf("deep%d", i))
 				if err != nil {
 					return err
 				}
@@ -184,11 +186,11 @@ var amfAttacks = []Attack{
 				return err
 			}
 			return a.values(bombs, func(v value) error {
-				x, err := a.publish(ctx, "bombs")
+				x, err := a.publishAgain(ctx, "bombs")
 				if err != nil {
 					return err
 				}
-				defer x.abandon()
+				defer x.hangUp(ctx)
 				m := dataOf(x.streamID, v)
 				meta := m
 				set, _ := amf.Append0(nil, "@setDataFrame")

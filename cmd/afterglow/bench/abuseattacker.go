@@ -262,7 +262,7 @@ func (x *attacker) drain() {
 const (
 	endedByServer = "closed by the server"
 	endedByReset  = "reset by the server"
-	endedByUs     = "still open at the end"
+	endedByUs     = "hung up by the attacker"
 	endedUnopened = "could not connect"
 )
 
@@ -278,11 +278,45 @@ func (x *attacker) ending(err error) string {
 	return err.Error()
 }
 
-// abandon resets the connection from this end.
+// abandon resets the connection from this end. What the server has not read is lost.
 func (x *attacker) abandon() {
 	x.ours.Store(true)
 	_ = x.nc.Close()
 	x.drain()
+}
+
+// hangUp ends the sending direction, so that the server reads everything first, and waits until it has.
+func (x *attacker) hangUp(ctx context.Context) {
+	x.drain()
+	select {
+	case <-x.done:
+		return
+	default:
+	}
+	x.ours.Store(true)
+	_ = x.nc.CloseWrite()
+	select {
+	case <-x.done:
+	case <-ctx.Done():
+		x.abandon()
+	}
+}
+
+// hangUp ends all connections that are left.
+func (a *assault) hangUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, attackerTimeout)
+	defer cancel()
+	for _, x := range a.drainAll() {
+		select {
+		case <-x.done:
+		default:
+			x.ours.Store(true)
+			_ = x.nc.CloseWrite()
+		}
+	}
+	for _, x := range a.drainAll() {
+		x.hangUp(ctx)
+	}
 }
 
 // drainAll begins to read on every connection that nobody reads.
@@ -317,16 +351,9 @@ func (a *assault) awaitEnds(ctx context.Context) error {
 	return nil
 }
 
-// finish ends what is left and returns how the connections ended.
-func (a *assault) finish() Endings {
+// endings returns how the connections ended.
+func (a *assault) endings() Endings {
 	all := a.drainAll()
-	for _, x := range all {
-		select {
-		case <-x.done:
-		default:
-			x.abandon()
-		}
-	}
 	e := Endings{Connections: len(all) + a.failures, How: map[string]int{}}
 	if a.failures > 0 {
 		e.How[endedUnopened] = a.failures

@@ -178,6 +178,9 @@ var chunkAttacks = []Attack{
 				if err != nil {
 					return err
 				}
+				if err := x.send(rtmp.SetChunkSize(100)); err != nil {
+					return err
+				}
 				if err := x.begin(7, 200<<10, 100, rtmp.TypeVideo); err != nil {
 					return err
 				}

@@ -104,7 +104,7 @@ var mediaAttacks = []Attack{
 		},
 	},
 	{
-		Name: "never-reading-players", About: "50 players of a stream of 40 Mbit/s that never read",
+		Name: "never-reading-players", About: "50 players of a stream of 40 Mbit/s that never read, for 25 s",
 		run: func(ctx context.Context, a *assault) error { return neverReading(ctx, a, "unread", a.n(50), 1) },
 	},
 	{
@@ -189,39 +189,51 @@ func nonsenseMedia(ctx context.Context, a *assault) error {
 	if _, err := a.play(ctx, "nonsense"); err != nil && !ended(err) {
 		return err
 	}
-	set, _ := amf.Append0(nil, "@setDataFrame")
-	kinds := []rtmp.MessageType{rtmp.TypeAudio, rtmp.TypeVideo, rtmp.TypeDataAMF0, rtmp.TypeDataAMF3, rtmp.TypeDataAMF0}
-	return a.each(ctx, len(kinds), func(k int) error {
-		var x *attacker
+	// Nonsense as audio and video may well be carried on, so that one connection does for all of it.
+	err := a.each(ctx, 2, func(k int) error {
+		x, err := a.publish(ctx, []string{"nonsense", "nonsense-video"}[k])
+		if err != nil {
+			return err
+		}
+		x.drain()
+		kind := []rtmp.MessageType{rtmp.TypeAudio, rtmp.TypeVideo}[k]
 		r := seeded(k)
-		for round := range a.n(10) {
-			for length := range 201 {
+		for round := range a.n(100) {
+			for length := range nonsenseLengths {
 				payload := randomBytes(r, length)
-				if round%2 == 1 && length > 0 && kinds[k] == rtmp.TypeVideo {
-					payload[0] = 0x80 | payload[0]&0x7f // the headers of Enhanced RTMP
+				if round%2 == 1 && length > 0 {
+					payload[0] |= 0x90 // the headers of Enhanced RTMP
 				}
-				if k == len(kinds)-1 {
-					payload = append(set[:len(set):len(set)], payload...)
-				}
-				// Each kind has its stream. Where nonsense ends the connection, the next frame comes on a new one.
-				var err error
-				if x == nil {
-					x, err = a.publish(ctx, []string{"nonsense", "nonsense-video", "nonsense-data", "nonsense-data3", "nonsense-meta"}[k])
-				}
-				if err == nil {
-					err = x.send(rtmp.Message{Type: kinds[k], StreamID: x.streamID, Timestamp: r.Uint32(), Payload: payload})
-				}
+				err := x.send(rtmp.Message{Type: kind, StreamID: x.streamID, Timestamp: r.Uint32(), Payload: payload})
 				if err != nil {
-					x = nil
-				}
-				if err != nil && !ended(err) {
 					return err
 				}
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return a.each(ctx, 3*nonsenseLengths, func(i int) error {
+		x, err := a.publish(ctx, fmt.Sprintf("nonsense-data%d", i))
+		if err != nil {
+			return err
+		}
+		defer x.hangUp(ctx)
+		kind, payload := rtmp.TypeDataAMF0, randomBytes(seeded(i), i/3)
+		switch i % 3 {
+		case 1:
+			kind, payload = rtmp.TypeDataAMF3, append([]byte{0}, payload...)
+		case 2:
+			set, _ := amf.Append0(nil, "@setDataFrame")
+			payload = append(set, payload...)
+		}
+		return x.send(rtmp.Message{Type: kind, StreamID: x.streamID, Payload: payload})
+	})
 }
+
+const nonsenseLengths = 201
 
 // playTimes plays a stream several times on one connection.
 func (a *assault) playTimes(ctx context.Context, name string, times int) (*attacker, error) {
@@ -263,7 +275,7 @@ func neverReading(ctx context.Context, a *assault, name string, players, times i
 	picture := append([]byte{0x17, 1, 0, 0, 0}, zeros[:50_000]...)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for i := range a.n(500) {
+	for i := range a.n(2500) {
 		picture[0] = 0x27
 		if i%50 == 0 {
 			picture[0] = 0x17

@@ -37,6 +37,8 @@ type AbuseResult struct {
 	Innocent Innocents   `json:"innocent"`
 	Endings  Endings     `json:"attackers"`
 	Holds    *AbuseHolds `json:"server,omitempty"`
+
+	assault *assault
 }
 
 // Innocents is what the innocent players had during an attack. FPS is the pictures a second of the one that had fewest.

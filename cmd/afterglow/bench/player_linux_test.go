@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"afterglow/amf"
 	"afterglow/rtmp"
@@ -140,6 +141,16 @@ func startPlayer(t *testing.T, to *net.TCPAddr, r role) *worker {
 	return w
 }
 
+// wait is for a player that may never do what it should.
+func wait(t *testing.T, done <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the player does not get there")
+	}
+}
+
 func stamped(kind byte, sequence uint64) rtmp.Message {
 	s := Stamp{Sequence: sequence, Sent: monotonic()}
 	m := rtmp.Message{Type: rtmp.MessageType(kind), StreamID: 7}
@@ -168,7 +179,7 @@ func TestPlayerCountsGapsAndRepeatsAndAnswers(t *testing.T) {
 		<-checked
 	})
 	w := startPlayer(t, to, innocent)
-	<-done
+	wait(t, done)
 	w.do(func() {
 		s := &w.stats
 		if s.gaps != [2]uint64{4, 3} || s.repeats != 1 || s.latency.Count() != 8 || s.messages != 10 {
@@ -241,7 +252,7 @@ func TestPlayerThatNeverReadsTakesNoMedia(t *testing.T) {
 		<-checked
 	})
 	w := startPlayer(t, to, neverRead)
-	<-sent
+	wait(t, sent)
 	w.do(func() {
 		s := w.specials()
 		if len(s) != 1 || !s[0].Connected || s[0].Bytes > 5000 || w.stats.messages != 0 {

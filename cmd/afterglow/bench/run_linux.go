@@ -39,7 +39,7 @@ func Run(ctx context.Context, o Options, out io.Writer) (*Report, error) {
 		r.Load = o.File
 	}
 	if o.FindMax {
-		return r, s.findMax(ctx, r, limit)
+		return r, findMax(o.Players, limit, o.Resolution, func(n int) (bool, error) { return s.cleanTwice(ctx, r, n) })
 	}
 	for _, n := range o.steps() {
 		if _, err := s.addStep(ctx, r, n); err != nil {
@@ -71,33 +71,8 @@ func (s *session) addStep(ctx context.Context, r *Report, n int) (*Step, error) 
 	return step, nil
 }
 
-// findMax grows by a quarter while steps are clean, then halves the distance between the largest that was and the
-// smallest that was not. What is not clean is tried once more, because something else may have taken the machine's time,
-// and after it players start anew: a server that fell behind needs to recover.
-func (s *session) findMax(ctx context.Context, r *Report, limit int) error {
-	clean, dirty := 0, limit+1
-	for n := min(s.o.Players, limit); n > clean && n < dirty; {
-		ok, err := s.cleanTwice(ctx, r, n)
-		if err != nil {
-			return err
-		}
-		if ok {
-			clean = n
-		} else {
-			dirty = n
-		}
-		if float64(dirty-clean) <= max(s.o.Resolution*float64(clean), 1) {
-			return nil
-		}
-		if dirty > limit {
-			n = min(max(clean+clean/4, clean+1), limit)
-			continue
-		}
-		n = (clean + dirty) / 2
-	}
-	return nil
-}
-
+// cleanTwice measures at n, once more if that was not clean, because something else may have taken the machine's time.
+// After a step that was not clean, players start anew: a server that fell behind needs to recover.
 func (s *session) cleanTwice(ctx context.Context, r *Report, n int) (bool, error) {
 	for range 2 {
 		step, err := s.addStep(ctx, r, n)

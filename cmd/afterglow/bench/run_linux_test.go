@@ -82,20 +82,6 @@ func TestFloorsServerThatDiesEndsTheRun(t *testing.T) {
 	}
 }
 
-func TestFindMaxReportsTheLargestCleanStep(t *testing.T) {
-	t.Setenv(floorVariable, "0s")
-	o := parseOptions(t, append([]string{"--profile=sd", "--players=2", "--find-max"}, quick...)...)
-	r, err := floorWithLimit(t, o, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range r.Steps {
-		if s.Players > 3 || s.Clean && s.Players > r.LargestClean {
-			t.Errorf("%d players, clean %v; the report says %d", s.Players, s.Clean, r.LargestClean)
-		}
-	}
-}
-
 // nginx starts Debian's nginx-rtmp, on a port that was free a moment ago, by way of the options.
 func nginx(t *testing.T) []string {
 	t.Helper()
@@ -133,7 +119,7 @@ rtmp { access_log off; server { listen %s; application live { live on; } } }
 }
 
 func TestNginxDeliversEverything(t *testing.T) {
-	o := parseOptions(t, slices.Concat(nginx(t), quick, []string{"-n=10", "--publishers=2", "--never-read=1", "--slow=1:10kB/s", "--addresses=3"})...)
+	o := parseOptions(t, slices.Concat(nginx(t), quick, []string{"--players=10", "--publishers=2", "--never-read=1", "--slow=1:10kB/s", "--addresses=3"})...)
 	r, err := Run(t.Context(), o, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +139,7 @@ func TestNginxDeliversEverything(t *testing.T) {
 }
 
 func TestNginxDeliversAFile(t *testing.T) {
-	o := parseOptions(t, slices.Concat(nginx(t), quick, []string{"-n=4", "--file=" + writeFile(t)})...)
+	o := parseOptions(t, slices.Concat(nginx(t), quick, []string{"--players=4", "--file=" + writeFile(t)})...)
 	r, err := Run(t.Context(), o, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +170,7 @@ func TestRunSaysWhyItCannotStart(t *testing.T) {
 		{"port taken", []string{url, "--start=true"}, "is taken"},
 		{"server that ends", []string{nobody, "--start=echo no luck; exit 3"}, "no luck"},
 		{"nobody listens", []string{nobody}, "refused"},
-		{"too many players", []string{nobody, "-n=99999999"}, "ulimit"},
+		{"too many players", []string{nobody, "--players=99999999"}, "ulimit"},
 		{"unknown file", []string{nobody, "--file=/nonexistent.flv"}, "nonexistent"},
 	} {
 		o := parseOptions(t, slices.Concat(quick, test.args)...)
@@ -197,7 +183,7 @@ func TestRunSaysWhyItCannotStart(t *testing.T) {
 func TestRunEndsWithItsContext(t *testing.T) {
 	t.Setenv(floorVariable, "0s")
 	ctx, cancel := context.WithCancel(t.Context())
-	o := parseOptions(t, "-n=1", "--duration=1h")
+	o := parseOptions(t, "--players=1", "--duration=1h")
 	if _, err := Floor(ctx, o, 0, exec.Command(os.Args[0]), cancelAtMeasuring{cancel}); err == nil {
 		t.Error("want an error")
 	}
@@ -236,7 +222,7 @@ func TestUsageGrowsWithWork(t *testing.T) {
 }
 
 func TestDescendantsAreFound(t *testing.T) {
-	c := exec.Command("/bin/sh", "-c", "cat <&0 & echo; wait")
+	c := exec.Command("/bin/sh", "-c", "exec 3<&0; cat <&3 & echo; wait")
 	in, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

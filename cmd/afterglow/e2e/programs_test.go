@@ -13,7 +13,15 @@ import (
 )
 
 // patience is how long anything may take before a test gives up. No test waits for it to pass.
-const patience = 60 * time.Second
+var patience = func() time.Duration {
+	if long {
+		return 5 * time.Minute
+	}
+	return time.Minute
+}()
+
+// long says that the tests may take their long forms.
+var long = os.Getenv("AFTERGLOW_SOAK") != ""
 
 // find returns the path of a program. A test that needs one which is missing is skipped, and fails in CI.
 func find(t *testing.T, name string) string {
@@ -98,6 +106,9 @@ func startCommand(t *testing.T, cmd *exec.Cmd) *started {
 	t.Cleanup(func() {
 		p.signal(syscall.SIGKILL)
 		<-p.done
+		if said := p.stderr.String(); t.Failed() && said != "" {
+			t.Logf("%s said:\n%s", p.name, said)
+		}
 	})
 	return p
 }

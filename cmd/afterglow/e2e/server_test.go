@@ -40,12 +40,7 @@ func serve(t *testing.T, settings ...string) *server {
 			t.Errorf("the server said:\n%s", text)
 		}
 	})
-	t.Cleanup(func() {
-		s.stop()
-		if t.Failed() {
-			t.Logf("the server said:\n%s", s.stderr.String())
-		}
-	})
+	t.Cleanup(s.stop)
 	return s
 }
 

@@ -141,16 +141,14 @@ type load struct {
 }
 
 func loadOf() load {
-	if os.Getenv("AFTERGLOW_SOAK") != "" {
+	if long {
 		return load{players: 400, dead: 20, loops: 15}
 	}
 	return load{players: 100, dead: 6, loops: 3}
 }
 
-const (
-	marks     = 24 // data messages in the film that the slow player plays
-	markEvery = 500
-)
+// markEvery is how far apart the data messages are in the film that the slow player plays, in milliseconds.
+const markEvery = 500
 
 // TestSlowPlayersDisturbNobody has two ffmpeg publish to many players, among them some that never read and one that
 // reads 10 kB a second, less than a tenth of what is sent.
@@ -178,8 +176,9 @@ func TestSlowPlayersDisturbNobody(t *testing.T) {
 	for i := range 2 {
 		publishing = append(publishing, start(t, "ffmpeg", "-v", "error", "-re", "-stream_loop", strconv.Itoa(n.loops-1), "-i", film, "-c", "copy", "-f", "flv", s.url(streamName(i))))
 	}
-	markedFilm := withMarks(t, sample(t, "dense"))
-	publishing = append(publishing, start(t, "afterglow", "publish", markedFilm, s.url("marked")))
+	// This one goes on when the others have ended, so that the slow player comes back in its middle.
+	markedFilm := withMarks(t, sample(t, "dense"), n.loops+1)
+	marked := start(t, "afterglow", "publish", markedFilm, s.url("marked"))
 	s.awaitPublisher(t, streamName(0), 1)
 	s.awaitPublisher(t, streamName(1), 1)
 	// The first player of the dead to be given up shows that all buffers are as full as they get.
@@ -189,6 +188,8 @@ func TestSlowPlayersDisturbNobody(t *testing.T) {
 		p.wait(t)
 	}
 	after := s.residentMemory(t)
+	slowConn.release()
+	marked.wait(t)
 
 	for i, all := range clean {
 		want := [2]uint64{}
@@ -216,7 +217,6 @@ func TestSlowPlayersDisturbNobody(t *testing.T) {
 	if slowEnds := s.metric(t, "afterglow_connections_ended_total", `reason="slow"`); slowEnds != float64(n.dead) {
 		t.Errorf("%v players were counted as slow, %d never read", slowEnds, n.dead)
 	}
-	slowConn.release()
 	slow.awaitEnd(t)
 	// What the system holds for the slow player is in front of the gap: it skips when that has gone.
 	if skips, skipped := s.metric(t, "afterglow_subscriber_skips_total"), s.metric(t, "afterglow_subscriber_skipped_packets_total"); skips == 0 || skipped == 0 {
@@ -231,8 +231,8 @@ func TestSlowPlayersDisturbNobody(t *testing.T) {
 
 func streamName(i int) string { return "film" + strconv.Itoa(i) }
 
-// withMarks copies a film three times over, with a data message every so often.
-func withMarks(t *testing.T, film string) string {
+// withMarks copies a film of four seconds several times over, with a data message every so often.
+func withMarks(t *testing.T, film string, loops int) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "marked.flv")
 	f, err := os.Create(path)
@@ -247,10 +247,10 @@ func withMarks(t *testing.T, film string) string {
 		}
 	}
 	mark := 0
-	for loop := range uint32(3) {
+	for loop := range loops {
 		for _, p := range readFLV(t, film) {
-			timestamp := p.Timestamp + loop*4000
-			for ; mark < marks && timestamp >= uint32(mark*markEvery); mark++ {
+			timestamp := p.Timestamp + uint32(loop)*4000
+			for ; timestamp >= uint32(mark*markEvery); mark++ {
 				b, err := amf.Append0(nil, "onMark", float64(mark))
 				if err != nil {
 					t.Fatal(err)
@@ -269,40 +269,49 @@ func withMarks(t *testing.T, film string) string {
 // skippedWell fails the test unless the player missed pictures, went on at keyframes only, and got every mark.
 func skippedWell(t *testing.T, published, played []*media.Packet) {
 	t.Helper()
-	var want, got []float64
-	for mark := range marks {
-		want = append(want, float64(mark))
-	}
-	for _, p := range played {
-		if p.Kind != media.KindData {
-			continue
-		}
-		values, err := amf.Decode0(p.Payload, nil)
-		if err == nil && len(values) == 2 && values[0] == "onMark" {
-			got = append(got, values[1].(float64))
-		}
-	}
+	want, got := marksIn(published), marksIn(played)
 	if !slices.Equal(got, want) {
 		t.Errorf("marks: got %v, want %v", got, want)
 	}
-	pictures, shown := pictureTimes(published), pictureTimes(played)
+	pictures, shown := picturesIn(published), picturesIn(played)
 	if len(shown) == 0 || len(shown) >= len(pictures) {
 		t.Errorf("%d of %d pictures came: nothing was skipped", len(shown), len(pictures))
 	}
-	next := 0
+	next, gaps := 0, 0
 	for _, p := range shown {
 		at := slices.IndexFunc(pictures[next:], func(q *media.Packet) bool { return q.Timestamp == p.Timestamp })
 		if at < 0 {
 			t.Fatalf("a picture of %d ms came, which was not published or came before", p.Timestamp)
+		}
+		if at > 0 {
+			gaps++
 		}
 		if at > 0 && !p.Keyframe {
 			t.Errorf("after a gap of %d pictures comes no keyframe but the picture of %d ms", at, p.Timestamp)
 		}
 		next += at + 1
 	}
+	if gaps == 0 {
+		t.Error("there is no gap with pictures behind it")
+	}
 }
 
-func pictureTimes(packets []*media.Packet) []*media.Packet {
+// marksIn returns the numbers of the data messages.
+func marksIn(packets []*media.Packet) []float64 {
+	var marks []float64
+	for _, p := range packets {
+		if p.Kind != media.KindData {
+			continue
+		}
+		values, err := amf.Decode0(p.Payload, nil)
+		if err == nil && len(values) == 2 && values[0] == "onMark" {
+			marks = append(marks, values[1].(float64))
+		}
+	}
+	return marks
+}
+
+func picturesIn(packets []*media.Packet) []*media.Packet {
 	return slices.DeleteFunc(slices.Clone(packets), func(p *media.Packet) bool {
 		return p.Kind != media.KindVideo || p.Config || p.SequenceEnd
 	})
