@@ -194,8 +194,10 @@ func (i *Instance) Publish(c *Client, r netconn.PublishRequest, reply *netconn.R
 		return
 	}
 	owner.Ping(settings.PingTimeout, func(alive bool) {
-		// Somebody else may have taken the name from the dead one meanwhile.
-		claim.Take = !alive && i.hub.Publisher(r.Name) == holder
+		// Somebody else may have taken the name meanwhile, who keeps it.
+		if !alive {
+			holder.Evict()
+		}
 		take()
 	})
 }

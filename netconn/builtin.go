@@ -160,9 +160,13 @@ func (c *Conn) bandwidthDone(now time.Time) {
 
 // CheckBandwidth measures the client's bandwidth; the client gets onBWDone.
 func (c *Conn) CheckBandwidth() error {
-	if !c.accepted.Load() {
+	if c.request.Load() == nil {
 		return fmt.Errorf("%w: not connected", ErrProtocol)
 	}
-	c.do(func() { _ = c.checkBandwidth(&command{name: "checkBandwidth"}) })
+	c.do(func() {
+		if c.accepted.Load() {
+			_ = c.checkBandwidth(&command{name: "checkBandwidth"})
+		}
+	})
 	return nil
 }

@@ -333,13 +333,17 @@ func (c *Conn) Notify(s Status) { c.do(func() { c.status(0, s) }) }
 // v2, Reconnect Request). It reports false for a client that has not said that it can.
 func (c *Conn) RequestReconnect(tcURL, description string) bool {
 	r := c.request.Load()
-	if r == nil || !r.Reconnect || !c.accepted.Load() {
+	if r == nil || !r.Reconnect {
 		return false
 	}
 	s := Status{Code: ConnectReconnectRequest, Description: description}
 	if tcURL != "" {
 		s.Extra = []amf.Property{{Name: "tcUrl", Value: tcURL}}
 	}
-	c.Notify(s)
+	c.do(func() {
+		if c.accepted.Load() {
+			c.status(0, s)
+		}
+	})
 	return true
 }

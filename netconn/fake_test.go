@@ -8,18 +8,20 @@ import (
 
 	"afterglow/amf"
 	"afterglow/streams"
+
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeTransport remembers what it is told, and pulls nothing by itself.
 type fakeTransport struct {
-	mu       sync.Mutex
-	sent     []Message
-	sources  map[uint32]Source
-	resumed  int
-	closed   error
-	far      Far
-	publish  bool
-	barriers []uint32
+	mu      sync.Mutex
+	sent    []Message
+	sources map[uint32]Source
+	resumed int
+	closed  error
+	publish bool
 }
 
 type fakeHandle struct{}
@@ -34,10 +36,10 @@ func (f *fakeTransport) Send(m Message, _ Treatment) Handle {
 	return fakeHandle{}
 }
 
-func (f *fakeTransport) Barrier(id uint32) { f.barriers = append(f.barriers, id) }
-func (f *fakeTransport) Accepted()         {}
-func (f *fakeTransport) Far() Far          { return f.far }
-func (f *fakeTransport) Pull()             {}
+func (f *fakeTransport) Barrier(uint32) {}
+func (f *fakeTransport) Accepted()      {}
+func (f *fakeTransport) Far() Far       { return Far{} }
+func (f *fakeTransport) Pull()          {}
 
 func (f *fakeTransport) Publishing(on bool) {
 	f.mu.Lock()
@@ -121,11 +123,10 @@ func (f *fakeTransport) pull() (out []Out) {
 
 // openHandler permits everything, at once or when the test says so.
 type openHandler struct {
-	hub      *streams.Hub
-	connect  func(*Reply[ConnectAnswer])
-	publish  func(*Reply[PublishAnswer])
-	gone     int
-	accepted bool
+	hub     *streams.Hub
+	connect func(*Reply[ConnectAnswer])
+	publish func(*Reply[PublishAnswer])
+	gone    int
 }
 
 func (h *openHandler) Connect(_ *Conn, _ ConnectRequest, reply *Reply[ConnectAnswer]) {

@@ -15,6 +15,7 @@ import (
 type BenchCmd struct {
 	Run         benchRunCmd         `cmd:"" default:"withargs" help:"Publishers and players against any RTMP server (the default)."`
 	Floor       benchFloorCmd       `cmd:"" help:"The same bytes with no protocol, for the ratio."`
+	Abuse       bench.AbuseCmd      `cmd:"" help:"Attack a server on this machine, beside innocent players."`
 	FloorServer benchFloorServerCmd `cmd:"" hidden:"" help:"The floor's server."`
 }
 
@@ -22,6 +23,9 @@ type BenchCmd struct {
 func (BenchCmd) Help() string {
 	return `Players cost next to nothing: one thread, no copies, sockets with 1,448-byte segments. Every frame that a
 publisher sends carries a number and a time, from which players tell gaps and latency.
+
+Join time runs from connect to the first keyframe. A server without an instant picture lets players wait for the
+next one, of which there is one in two seconds: join slowly then (--rate 100), so that they meet all its phases.
 
 A step is clean when all players got a picture, nobody was lost, no frame is missing, repeated or late by
 more than a second, no picture stood still for half a second, and latency did not keep growing.
@@ -52,6 +56,12 @@ type benchRunCmd struct {
 func (c *benchRunCmd) Run(ctx context.Context) error {
 	r, err := bench.Run(ctx, c.Options, os.Stderr)
 	return writeBenchReport(r, c.JSON, err)
+}
+
+// Help is shown by afterglow bench floor --help.
+func (benchFloorCmd) Help() string {
+	return `Example:
+  afterglow bench floor --server-cpu 0 --client-cpu 1 -n 500 --gather 100ms`
 }
 
 type benchFloorCmd struct {

@@ -72,7 +72,7 @@ var effects = []struct {
 	{"connect.timeout", "7s", func(h held) any { return h.front.NetConn.QuestionTimeout }, 7 * time.Second},
 	{"play.gopCache", "false", func(h held) any { return h.hub.NoGOPCache }, true},
 	{"play.gopCacheBytes", "1MB", func(h held) any { return h.hub.CacheBytes }, 1 << 20},
-	{"play.maxLag", "3s", func(h held) any { return h.hub.MaxLag }, 3 * time.Second},
+	{"play.maxLag", "4s", func(h held) any { return h.hub.MaxLag }, 4 * time.Second},
 	{"play.write.mode", "off", func(h held) any { return h.delivery.Mode }, netconn.WriteOff},
 	{"play.write.delay", "70ms", func(h held) any { return h.delivery.Delay }, 70 * time.Millisecond},
 	{"limits.connections", "77", func(h held) any { return h.door.MaxConns }, 77},

@@ -47,5 +47,6 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 		return err
 	}
 	n.banner(os.Stdout)
+	go collectWhenIdle(ctx, idleCollection)
 	return n.run(ctx, hangup)
 }

@@ -50,7 +50,7 @@ func callFailed(transaction float64, text string) string {
 }
 
 func callsAreAnswered(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	desk(room)
 	p := Connected(t, h.Serve(t, room, Options{}))
 	p.Call("echo", "a", nil, 1.5, amf.NewObject(amf.Property{Name: "k", Value: true}))
@@ -73,7 +73,7 @@ func callsAreAnswered(t *testing.T, h Harness) {
 }
 
 func callsOfAMF3(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	desk(room)
 	p := Connected(t, h.Serve(t, room, Options{}), amf.Property{Name: "objectEncoding", Value: 3.0})
 	p.Call("echo", &amf.ByteArray{Bytes: []byte("xyz")}, amf.NewObject(amf.Property{Name: "k", Value: 1.0}), amf.NewArray(1.0, "s"))
@@ -82,7 +82,7 @@ func callsOfAMF3(t *testing.T, h Harness) {
 }
 
 func pendingCall(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	pending := make(chan *netconn.Reply[netconn.CallAnswer], 1)
 	room.Calls = func(_ *netconn.Conn, r netconn.CallRequest, reply *netconn.Reply[netconn.CallAnswer]) {
 		if r.Method == "slow" {
@@ -103,7 +103,7 @@ func pendingCall(t *testing.T, h Harness) {
 }
 
 func serverCalls(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	s := h.Serve(t, room, Options{})
 	p := Connected(t, s)
 	c := Await(t, "client", room.Came)
@@ -152,7 +152,7 @@ func serverCalls(t *testing.T, h Harness) {
 }
 
 func callsEnd(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	p := Connected(t, h.Serve(t, room, Options{}))
 	c := Await(t, "client", room.Came)
 	answers := make(chan netconn.Result, 2000)
@@ -179,7 +179,7 @@ func callsEnd(t *testing.T, h Harness) {
 }
 
 func encoderMethods(t *testing.T, h Harness) {
-	p := Connected(t, h.Serve(t, NewRoom(t), Options{}))
+	p := Connected(t, h.Serve(t, NewRoom(), Options{}))
 	for _, test := range []struct{ method, notice, code string }{
 		{"FCPublish", "onFCPublish", "NetStream.Publish.Start"},
 		{"FCUnpublish", "onFCUnpublish", "NetStream.Unpublish.Success"},
@@ -200,7 +200,7 @@ func encoderMethods(t *testing.T, h Harness) {
 }
 
 func applicationsMethods(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	desk(room)
 	p := Connected(t, h.Serve(t, room, Options{}))
 	p.Call("releaseStream", "x")
@@ -208,7 +208,7 @@ func applicationsMethods(t *testing.T, h Harness) {
 }
 
 func bandwidthCheck(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	p := Connected(t, h.Serve(t, room, Options{}))
 	p.Call("checkBandwidth")
 	p.Call("checkBandwidth") // while one is under way: nothing more
@@ -231,7 +231,7 @@ func bandwidthCheck(t *testing.T, h Harness) {
 }
 
 func bandwidthIsMeasured(t *testing.T, h Harness) {
-	p := Connected(t, h.Serve(t, NewRoom(t), Options{}))
+	p := Connected(t, h.Serve(t, NewRoom(), Options{}))
 	p.Call("_checkbw")
 	p.Expect("0 _result 2 null undefined", "0 _onbwcheck 1 null null")
 	for i := 1; ; i++ {

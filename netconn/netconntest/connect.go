@@ -36,7 +36,7 @@ func init() {
 
 func connectBringsEveryArgument(t *testing.T, h Harness) {
 	requests := make(chan netconn.ConnectRequest, 1)
-	room := NewRoom(t)
+	room := NewRoom()
 	room.Connects = func(_ *netconn.Conn, r netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
 		requests <- r
 		reply.Give(room.Accept())
@@ -83,7 +83,7 @@ const accepted = `0 _result 1 {fmsVer: "FMS/5,0,7,1", capabilities: 127, mode: 1
 	`{level: "status", code: "NetConnection.Connect.Success", description: "Connection succeeded.", clientid: ID, objectEncoding: %d, data: [version: "5,0,7,1"]}`
 
 func connectIsAnswered(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	room.Connects = func(_ *netconn.Conn, r netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
 		a := room.Accept()
 		a.BWDone = true
@@ -95,7 +95,7 @@ func connectIsAnswered(t *testing.T, h Harness) {
 }
 
 func connectAnswersAMF3(t *testing.T, h Harness) {
-	p := NewPeer(t, h.Serve(t, NewRoom(t), Options{}))
+	p := NewPeer(t, h.Serve(t, NewRoom(), Options{}))
 	p.Connect(amf.Property{Name: "objectEncoding", Value: 3.0})
 	p.Expect("control 0 0", fmt.Sprintf(accepted, 3))
 	// The client may use either form; the server answers in AMF3 (Errata section 7.2).
@@ -107,7 +107,7 @@ func connectAnswersAMF3(t *testing.T, h Harness) {
 }
 
 func enhancedClientLearns(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	for _, property := range []amf.Property{
 		{Name: "fourCcList", Value: amf.NewArray("hvc1")},
 		{Name: "capsEx", Value: 0.0},
@@ -144,7 +144,7 @@ var rejections = []struct {
 
 func rejectionIsRead(t *testing.T, h Harness) {
 	for _, r := range rejections {
-		room := NewRoom(t)
+		room := NewRoom()
 		room.Connects = func(_ *netconn.Conn, _ netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
 			reply.Give(netconn.ConnectAnswer{Err: r.err})
 		}
@@ -156,7 +156,7 @@ func rejectionIsRead(t *testing.T, h Harness) {
 }
 
 func rejectionReachesClient(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	room.Connects = func(_ *netconn.Conn, _ netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
 		reply.Give(netconn.ConnectAnswer{Err: rejections[3].err})
 	}
@@ -168,14 +168,14 @@ func rejectionReachesClient(t *testing.T, h Harness) {
 }
 
 func secondConnectIsRefused(t *testing.T, h Harness) {
-	p := Connected(t, h.Serve(t, NewRoom(t), Options{}))
+	p := Connected(t, h.Serve(t, NewRoom(), Options{}))
 	p.Command(0, "connect", 9, amf.NewObject(amf.Property{Name: "app", Value: "other"}))
 	p.Expect(`0 _error 9 null {level: "error", code: "NetConnection.Call.Failed", description: "The connection is open already."}`)
 	p.CreateStream(1)
 }
 
 func messagesBeforeConnect(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	for name, send := range map[string]func(*Peer){
 		"createStream": func(p *Peer) { p.Command(0, "createStream", 1, nil) },
 		"publish":      func(p *Peer) { p.Command(1, "publish", 0, nil, "x") },
@@ -196,7 +196,7 @@ func messagesBeforeConnect(t *testing.T, h Harness) {
 }
 
 func badMessages(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	deep := make([]byte, 0, 1<<16)
 	deep = append(deep, 2, 0, 1, 'f', 0, 0, 0, 0, 0, 0, 0, 0, 0)
 	for range 10000 {
@@ -223,7 +223,7 @@ func badMessages(t *testing.T, h Harness) {
 
 // later is a room whose clients wait until the test has them answered.
 func later(t *testing.T) (*Room, chan func(error)) {
-	room := NewRoom(t)
+	room := NewRoom()
 	asked := make(chan func(error), 10)
 	room.Connects = func(c *netconn.Conn, _ netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
 		asked <- func(err error) {
@@ -300,7 +300,7 @@ func disconnectedOnce(t *testing.T, h Harness) {
 }
 
 func shutdownTells(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	p, q := Connected(t, s), Connected(t, s)
 	s.Tell(netconn.Status{Code: netconn.ConnectAppShutdown})
 	for _, peer := range []*Peer{p, q} {
@@ -310,7 +310,7 @@ func shutdownTells(t *testing.T, h Harness) {
 }
 
 func reconnectRequest(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	s := h.Serve(t, room, Options{})
 	old := Connected(t, s)
 	if Await(t, "client", room.Came).RequestReconnect("rtmp://b/live", "Moving.") {
@@ -330,7 +330,7 @@ func reconnectRequest(t *testing.T, h Harness) {
 }
 
 func lateAnswer(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	room.Connects = func(c *netconn.Conn, r netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
 		switch r.App {
 		case "slow":
@@ -389,7 +389,7 @@ func unansweredConnect(t *testing.T, h Harness) {
 }
 
 func idleClientStays(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	s := h.Serve(t, room, Options{IdleTime: 60 * time.Second, PingTimeout: 10 * time.Second})
 	c := dial(t, s, netconn.ConnectOptions{App: "live"})
 	time.Sleep(time.Hour)
@@ -399,7 +399,7 @@ func idleClientStays(t *testing.T, h Harness) {
 }
 
 func deadClientIsDropped(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	s := h.Serve(t, room, Options{IdleTime: 60 * time.Second, PingTimeout: 10 * time.Second, WriteTimeout: time.Hour})
 	Connected(t, s) // and from now on it does not read
 	time.Sleep(59 * time.Second)

@@ -32,7 +32,7 @@ var audiences = []netconn.ConnectOptions{
 
 func everyPacketArrives(t *testing.T, h Harness) {
 	for _, chunk := range []int{128, 4096, 65536} {
-		s := h.Serve(t, NewRoom(t), Options{ChunkSize: chunk})
+		s := h.Serve(t, NewRoom(), Options{ChunkSize: chunk})
 		for i, o := range audiences {
 			name := fmt.Sprintf("x%d", i)
 			pub := Publisher(t, s, o, name)
@@ -51,7 +51,7 @@ func everyPacketArrives(t *testing.T, h Harness) {
 }
 
 func timestampsGoOn(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{ChunkSize: 128})
+	s := h.Serve(t, NewRoom(), Options{ChunkSize: 128})
 	for i, from := range []uint32{0xFFFFFF - 100, 1<<24 + 5, 1<<31 - 100, 1<<32 - 500} {
 		name := fmt.Sprintf("x%d", i)
 		pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, name)
@@ -70,7 +70,7 @@ func timestampsGoOn(t *testing.T, h Harness) {
 }
 
 func lateJoiner(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	first, _ := Player(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	if err := pub.SetDataFrame(soon(t), 0, "onMetaData", amf.NewECMAArray(amf.Property{Name: "width", Value: 1280.0})); err != nil {
@@ -94,7 +94,7 @@ func lateJoiner(t *testing.T, h Harness) {
 }
 
 func republishGoesOn(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	s := h.Serve(t, room, Options{})
 	screen, _ := Player(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	var want int
@@ -116,7 +116,7 @@ func republishGoesOn(t *testing.T, h Harness) {
 }
 
 func dataFramesAreKept(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	pub := Connected(t, s)
 	pub.CreateStream(1)
 	pub.Command(1, "publish", 0, nil, "x")
@@ -150,7 +150,7 @@ func dataFramesAreKept(t *testing.T, h Harness) {
 }
 
 func dataOfEitherEncoding(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	three := amf.Property{Name: "objectEncoding", Value: 3.0}
 	pub := Connected(t, s, three)
 	pub.CreateStream(1)
@@ -182,7 +182,7 @@ func dataOfEitherEncoding(t *testing.T, h Harness) {
 }
 
 func dataIsNoBroadcast(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	other := Connected(t, s)
 	p := Connected(t, s)
 	p.Data(0, 0, "shout", "to all")
@@ -219,7 +219,7 @@ var (
 )
 
 func enhancedStays(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	all, _ := Player(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	some, _ := Player(t, s, netconn.ConnectOptions{App: "live", ClassicOnly: true, Object: []amf.Property{
@@ -232,7 +232,7 @@ func enhancedStays(t *testing.T, h Harness) {
 }
 
 func enhancedBecomesClassic(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	live, _ := Player(t, s, netconn.ConnectOptions{App: "live", ClassicOnly: true}, "x")
 	Write(t, pub, enhancedAVC...)
@@ -243,7 +243,7 @@ func enhancedBecomesClassic(t *testing.T, h Harness) {
 }
 
 func unsupportedIsTold(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	s := h.Serve(t, room, Options{})
 	pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	p := Connected(t, s)
@@ -268,29 +268,35 @@ func unsupportedIsTold(t *testing.T, h Harness) {
 }
 
 func viewersComeAndGo(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	stay, _ := Player(t, s, netconn.ConnectOptions{App: "live"}, "x")
-	stop, done := make(chan struct{}), make(chan struct{})
 	p := Connected(t, s)
 	p.CreateStream(1)
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			p.Command(1, "play", 0, nil, "x")
-			p.Command(1, "play", 0, nil, false)
-			p.Until(playStop("x"))
-		}
-	}()
 	want := Broadcast(0, 300)
-	Write(t, pub, want...)
+	ctx := soon(t)
+	written := make(chan error, 1)
+	go func() {
+		for _, packet := range want {
+			if err := pub.Write(ctx, packet); err != nil {
+				written <- err
+				return
+			}
+		}
+		close(written)
+	}()
+	for done := false; !done; {
+		p.Command(1, "play", 0, nil, "x")
+		p.Command(1, "play", 0, nil, false)
+		p.Until(playStop("x"))
+		select {
+		case err := <-written:
+			if done = true; err != nil {
+				t.Fatal(err)
+			}
+		default:
+		}
+	}
 	Same(t, want, stay.Frames(t, len(want)))
-	close(stop)
-	<-done
 	p.ExpectNothing()
 }

@@ -1,8 +1,6 @@
 package netconntest
 
 import (
-	"testing"
-
 	"afterglow/netconn"
 	"afterglow/streams"
 )
@@ -23,7 +21,7 @@ type Room struct {
 }
 
 // NewRoom makes a room with all rights.
-func NewRoom(t *testing.T) *Room {
+func NewRoom() *Room {
 	return &Room{
 		Hub:      streams.NewHub(streams.Config{}),
 		Rights:   netconn.AllRights,

@@ -36,7 +36,7 @@ func init() {
 }
 
 func streamsAreMade(t *testing.T, h Harness) {
-	p := Connected(t, h.Serve(t, NewRoom(t), Options{}))
+	p := Connected(t, h.Serve(t, NewRoom(), Options{}))
 	p.CreateStream(1)
 	p.CreateStream(2)
 	p.Command(0, "deleteStream", 0, nil, 1.0) // no answer
@@ -52,7 +52,7 @@ func streamsAreMade(t *testing.T, h Harness) {
 }
 
 func streamsHaveALimit(t *testing.T, h Harness) {
-	p := Connected(t, h.Serve(t, NewRoom(t), Options{NetConn: netconn.Config{Streams: 2}}))
+	p := Connected(t, h.Serve(t, NewRoom(), Options{NetConn: netconn.Config{Streams: 2}}))
 	p.CreateStream(1)
 	p.CreateStream(2)
 	n := p.Call("createStream")
@@ -62,7 +62,7 @@ func streamsHaveALimit(t *testing.T, h Harness) {
 }
 
 func tooManyRefusedStreams(t *testing.T, h Harness) {
-	p := Connected(t, h.Serve(t, NewRoom(t), Options{NetConn: netconn.Config{Streams: 1}}))
+	p := Connected(t, h.Serve(t, NewRoom(), Options{NetConn: netconn.Config{Streams: 1}}))
 	for range 150 {
 		p.Call("createStream")
 	}
@@ -71,7 +71,7 @@ func tooManyRefusedStreams(t *testing.T, h Harness) {
 }
 
 func publishIsAnswered(t *testing.T, h Harness) {
-	p := Connected(t, h.Serve(t, NewRoom(t), Options{}))
+	p := Connected(t, h.Serve(t, NewRoom(), Options{}))
 	p.CreateStream(1)
 	for _, args := range [][]amf.Value{{"x"}, {"x", "live"}, {"x?key=1", "LIVE"}, {"x", nil}} {
 		p.Command(1, "publish", 0, append([]amf.Value{nil}, args...)...)
@@ -88,7 +88,7 @@ func publishIsAnswered(t *testing.T, h Harness) {
 }
 
 func publishIsRefused(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	Publisher(t, s, netconn.ConnectOptions{App: "live"}, "taken")
 	p := Connected(t, s)
 	p.CreateStream(1)
@@ -117,7 +117,7 @@ func publishIsRefused(t *testing.T, h Harness) {
 }
 
 func playIsAnswered(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	for _, args := range [][]amf.Value{{"x"}, {"x?a=b", -2.0}, {"x", -1000.0}, {"x", -2000.0, -1000.0, true}, {"x", -1.0, -1.0, 1.0}} {
 		p := Connected(t, s)
 		p.CreateStream(1)
@@ -139,7 +139,7 @@ func playIsAnswered(t *testing.T, h Harness) {
 }
 
 func playIsRefused(t *testing.T, h Harness) {
-	p := Connected(t, h.Serve(t, NewRoom(t), Options{}))
+	p := Connected(t, h.Serve(t, NewRoom(), Options{}))
 	p.CreateStream(1)
 	for _, start := range []float64{0, 1, 5000} {
 		p.Command(1, "play", 0, nil, "x", start)
@@ -152,7 +152,7 @@ func playIsRefused(t *testing.T, h Harness) {
 }
 
 func accessListsPermit(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	room.Rights = netconn.Rights{Read: "open;/b", Write: "mine"}
 	p := Connected(t, h.Serve(t, room, Options{}))
 	p.CreateStream(1)
@@ -172,7 +172,7 @@ func accessListsPermit(t *testing.T, h Harness) {
 }
 
 func sampleAccess(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	room.Rights.AudioSample, room.Rights.VideoSample = "/", "other"
 	p := Connected(t, h.Serve(t, room, Options{}))
 	p.CreateStream(1)
@@ -183,7 +183,7 @@ func sampleAccess(t *testing.T, h Harness) {
 }
 
 func playBeforePublish(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	s := h.Serve(t, room, Options{})
 	p := Connected(t, s)
 	p.CreateStream(1)
@@ -203,7 +203,7 @@ func playBeforePublish(t *testing.T, h Harness) {
 }
 
 func playStops(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	p := Connected(t, s)
 	p.CreateStream(1)
@@ -230,7 +230,7 @@ func playStops(t *testing.T, h Harness) {
 }
 
 func pauseHolds(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	s := h.Serve(t, room, Options{})
 	pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	p := Connected(t, s)
@@ -269,7 +269,7 @@ func pauseHolds(t *testing.T, h Harness) {
 }
 
 func receiveFilters(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	p := Connected(t, s)
 	p.CreateStream(1)
@@ -291,7 +291,7 @@ func receiveFilters(t *testing.T, h Harness) {
 }
 
 func playlistSkips(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	room.Rights.Read = "a;b"
 	p := Connected(t, h.Serve(t, room, Options{}))
 	p.CreateStream(1)
@@ -305,7 +305,7 @@ func playlistSkips(t *testing.T, h Harness) {
 }
 
 func playlistPlays(t *testing.T, h Harness) {
-	s := h.Serve(t, NewRoom(t), Options{})
+	s := h.Serve(t, NewRoom(), Options{})
 	p := Connected(t, s)
 	p.CreateStream(1)
 	p.Command(1, "play", 0, nil, "a", -1.0, 2000.0)
@@ -329,7 +329,7 @@ func playlistPlays(t *testing.T, h Harness) {
 }
 
 func seekFails(t *testing.T, h Harness) {
-	p := Connected(t, h.Serve(t, NewRoom(t), Options{}))
+	p := Connected(t, h.Serve(t, NewRoom(), Options{}))
 	p.CreateStream(1)
 	p.Command(1, "seek", 0, nil, 1000.0)
 	p.Command(1, "play", 0, nil, "x")
@@ -339,7 +339,7 @@ func seekFails(t *testing.T, h Harness) {
 }
 
 func closeStreamEndsPublishing(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	p := Connected(t, h.Serve(t, room, Options{}))
 	p.CreateStream(1)
 	p.Command(1, "publish", 0, nil, "x")
@@ -354,7 +354,7 @@ func closeStreamEndsPublishing(t *testing.T, h Harness) {
 }
 
 func leavingPublisher(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	s := h.Serve(t, room, Options{})
 	p := Connected(t, s)
 	p.CreateStream(1)
@@ -372,7 +372,7 @@ func leavingPublisher(t *testing.T, h Harness) {
 }
 
 func evictedPublisher(t *testing.T, h Harness) {
-	room := NewRoom(t)
+	room := NewRoom()
 	s := h.Serve(t, room, Options{})
 	pub := Connected(t, s)
 	pub.CreateStream(1)
@@ -406,7 +406,7 @@ func (silent) Play(_ *netconn.Conn, r netconn.PlayRequest, reply *netconn.Reply[
 }
 
 func unansweredQuestions(t *testing.T, h Harness) {
-	p := Connected(t, h.Serve(t, silent{NewRoom(t)}, Options{NetConn: netconn.Config{QuestionTimeout: 5 * time.Second}}))
+	p := Connected(t, h.Serve(t, silent{NewRoom()}, Options{NetConn: netconn.Config{QuestionTimeout: 5 * time.Second}}))
 	p.CreateStream(1)
 	p.Command(1, "publish", 0, nil, "x")
 	p.Call("createStream")

@@ -72,7 +72,7 @@ func TestModesOfWriting(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				room := netconntest.NewRoom(t)
+				room := netconntest.NewRoom()
 				room.Delivery = test.delivery
 				p := watch(t, memory{}.Serve(t, room, netconntest.Options{}), "x")
 				pub := publish(t, room, "x")
@@ -101,7 +101,7 @@ func TestModesOfWriting(t *testing.T) {
 
 func TestSlowViewerSkipsAndOthersLoseNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		room := netconntest.NewRoom(t)
+		room := netconntest.NewRoom()
 		s := memory{}.Serve(t, room, netconntest.Options{WriteTimeout: time.Minute})
 		screen, _ := netconntest.Player(t, s, netconn.ConnectOptions{App: "live"}, "x")
 		slow := watch(t, s, "x")
@@ -163,7 +163,7 @@ func videos(packets []*media.Packet) (out []*media.Packet) {
 
 func TestViewerThatNeverReadsIsClosedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		room := netconntest.NewRoom(t)
+		room := netconntest.NewRoom()
 		s := memory{}.Serve(t, room, netconntest.Options{WriteTimeout: 5 * time.Second})
 		screen, _ := netconntest.Player(t, s, netconn.ConnectOptions{App: "live"}, "x")
 		watch(t, s, "x") // and never reads again
@@ -185,7 +185,7 @@ func TestViewerThatNeverReadsIsClosedAndCounted(t *testing.T) {
 }
 
 func TestOneClientPlaysAStreamTwice(t *testing.T) {
-	room := netconntest.NewRoom(t)
+	room := netconntest.NewRoom()
 	s := memory{}.Serve(t, room, netconntest.Options{})
 	pub := publish(t, room, "x")
 	defer pub.Close()

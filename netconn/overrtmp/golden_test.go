@@ -158,7 +158,7 @@ func unhex(t *testing.T, name string) []byte {
 // configuration, media.
 func TestSessionIsThatOfAdobesServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		room := netconntest.NewRoom(t)
+		room := netconntest.NewRoom()
 		room.Connects = func(_ *netconn.Conn, _ netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
 			a := room.Accept()
 			a.BWDone = true
@@ -229,7 +229,7 @@ func (r *recorder) Write(b []byte) (int, error) {
 // 32 bits: extended timestamps, also in chunks of type 3, before it, and plain ones after.
 func TestTimePast32BitsOnTheWire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		room := netconntest.NewRoom(t)
+		room := netconntest.NewRoom()
 		s := memory{}.Serve(t, room, netconntest.Options{ChunkSize: 128}).(*server)
 		open := func() (*netconn.Client, *recorder) {
 			nc, err := s.listen.dial(t.Context(), "", "")

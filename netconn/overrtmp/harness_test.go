@@ -155,7 +155,7 @@ func (w wire) Send(m netconn.Message) error {
 }
 
 func (w wire) Receive() (netconn.Message, error) {
-	_ = w.conn.SetReadDeadline(time.Now().Add(time.Minute))
+	_ = w.conn.SetReadDeadline(time.Now().Add(30 * time.Second))
 	m, err := w.conn.ReadMessage()
 	return netconn.Message{Type: uint8(m.Type), Timestamp: m.Timestamp, StreamID: m.StreamID, Payload: m.Payload}, err
 }

@@ -166,7 +166,7 @@ func TestAClassServesManyAtOnce(t *testing.T) {
 // audience is a server with viewers of one stream, whose sockets are emptied all the time.
 func audience(t *testing.T, viewers int) (*Server, *streams.Publisher) {
 	t.Helper()
-	room := netconntest.NewRoom(t)
+	room := netconntest.NewRoom()
 	front := NewServer(room, Config{}, nil)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

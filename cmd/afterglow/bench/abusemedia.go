@@ -61,16 +61,16 @@ var mediaAttacks = []Attack{
 		},
 	},
 	{
-		Name: "metadata", About: "10 publishers that set metadata of 200 KB under 500 names each, and players that join",
+		Name: "metadata", About: "5 publishers that set metadata of 200 KB under 200 names each, and players that join",
 		run: func(ctx context.Context, a *assault) error {
-			return a.each(ctx, a.n(10), func(i int) error {
+			return a.each(ctx, a.n(5), func(i int) error {
 				name := fmt.Sprintf("metadata%d", i)
 				x, err := a.publish(ctx, name)
 				if err != nil {
 					return err
 				}
 				x.drain()
-				for h := range a.n(500) {
+				for h := range a.n(200) {
 					b, _ := amf.Append0(nil, "@setDataFrame", fmt.Sprintf("handler%d", h), strings.Repeat("v", 200_000))
 					if err := x.send(rtmp.Message{Type: rtmp.TypeDataAMF0, StreamID: x.streamID, Payload: b}); err != nil {
 						return err

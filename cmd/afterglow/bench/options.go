@@ -18,7 +18,7 @@ type Options struct {
 	Key    string `help:"Publish key, added to the stream name as ?key=KEY."`
 
 	Players    int           `short:"n" default:"100" help:"Players; they share the publishers' streams evenly."`
-	Steps      []int         `placeholder:"N,…" help:"Measure at each of these numbers of players, one row each, instead of --players."`
+	Steps      []int         `placeholder:"N" help:"Measure at each of these numbers of players, one row each, instead of --players."`
 	FindMax    bool          `help:"Look for the largest clean number of players, from --players upwards; a step that is not clean is tried twice."`
 	Resolution float64       `default:"0.05" help:"How near --find-max goes, as a share of the number found."`
 	Publishers int           `default:"1" help:"Publishers. With 0, players play what somebody else publishes under --stream."`

@@ -29,6 +29,11 @@ type messageSink interface {
 	message(kind byte, streamID uint32, length int, head []byte) error
 }
 
+// framing takes what comes from the server apart: chunkParser or rawParser.
+type framing interface {
+	feed(b []byte, sink messageSink) (rest int, err error)
+}
+
 // chunkParser walks the chunks of one connection, in whatever pieces they come, and keeps of each message only what a
 // player looks at.
 type chunkParser struct {

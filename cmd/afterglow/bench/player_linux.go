@@ -72,11 +72,6 @@ func chunks(m rtmp.Message) []byte {
 	return rtmp.AppendChunks(nil, &m, rtmp.ChunkStreamFor(m.Type), rtmp.DefaultChunkSize)
 }
 
-// framing takes what comes from the server apart: chunkParser or rawParser.
-type framing interface {
-	feed(b []byte, sink messageSink) (rest int, err error)
-}
-
 // player is one connection that plays. Its worker alone touches it.
 type player struct {
 	worker *worker
@@ -239,7 +234,6 @@ func (p *player) read(limit int) {
 	}
 	w.now = monotonic()
 	p.received += uint64(n)
-	w.stats.wire += uint64(n)
 	b := w.buf[maxChunkHeader-len(p.stash) : maxChunkHeader+n]
 	copy(b, p.stash)
 	if err := p.take(b); err != nil {

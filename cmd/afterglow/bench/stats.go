@@ -6,7 +6,6 @@ import "time"
 type stats struct {
 	window *window
 
-	wire         uint64 // bytes read from sockets
 	bytes        uint64 // payload of media received within the window, whenever it was sent
 	messages     uint64
 	sentBytes    uint64 // payload of stamped frames that were sent within the window
@@ -39,7 +38,7 @@ func (m mean) value() time.Duration {
 
 // begin starts counting for a window. Joins, and what was missing before, are kept.
 func (s *stats) begin(w *window) {
-	*s = stats{window: w, wire: s.wire, joiningGaps: s.joiningGaps, join: s.join, picture: s.picture}
+	*s = stats{window: w, joiningGaps: s.joiningGaps, join: s.join, picture: s.picture}
 }
 
 // count counts a media message for the rate.
@@ -93,7 +92,6 @@ func (s *stats) silence(from, to int64) {
 
 // merge adds another worker's counts.
 func (s *stats) merge(o *stats) {
-	s.wire += o.wire
 	s.bytes += o.bytes
 	s.messages += o.messages
 	s.sentBytes += o.sentBytes

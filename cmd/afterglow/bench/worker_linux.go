@@ -28,7 +28,6 @@ type worker struct {
 
 	players []*player // by descriptor
 	special []*player // slow and never reading ones, also when ended
-	alive   int       // innocent ones that are not ended
 	lost    map[string]int
 	stats   stats
 
@@ -152,9 +151,7 @@ func (w *worker) trickle(passed time.Duration) {
 // add opens a connection for a new player.
 func (w *worker) add(c *canned, r role, to *net.TCPAddr, from net.IP) {
 	p := &player{worker: w, canned: c, role: r, started: monotonic(), fd: -1}
-	if r == innocent {
-		w.alive++
-	} else {
+	if r != innocent {
 		w.special = append(w.special, p)
 	}
 	fd, err := dial(to, from)
@@ -234,9 +231,6 @@ func (w *worker) gone(p *player) {
 }
 
 func (w *worker) forget(p *player) {
-	if p.role == innocent {
-		w.alive--
-	}
 	if p.fd < 0 {
 		return
 	}

@@ -156,7 +156,7 @@ func TestSlowPlayersDisturbNobody(t *testing.T) {
 	film := sample(t, "heavy")
 	find(t, "ffmpeg")
 	n := loadOf()
-	s := serve(t, "play.maxLag=1s", "limits.writeTime=3s")
+	s := serve(t, "play.maxLag=4s", "limits.writeTime=4s")
 
 	var clean [2][]*light
 	for i := range n.players {
