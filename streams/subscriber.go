@@ -195,10 +195,14 @@ func (sub *Subscriber) SetVideo(on bool) {
 	sub.noVideo = !on
 }
 
-// Resume goes to where newcomers start, for a subscriber that paused.
+// Resume goes to where newcomers start, for a subscriber that paused; one that has seen that place goes on where it is.
 func (sub *Subscriber) Resume() {
-	sub.stream.mu.Lock()
-	defer sub.stream.mu.Unlock()
+	s := sub.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if j := s.join.Load(); j != nil && j.seq < sub.next && sub.next >= s.tail {
+		return
+	}
 	sub.enter()
 }
 

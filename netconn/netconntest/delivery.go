@@ -21,6 +21,7 @@ func init() {
 	add("EnhancedPacketsBecomeClassicForOthers", enhancedBecomesClassic)
 	add("UnsupportedCodecIsToldOnce", unsupportedIsTold)
 	add("ViewersComeAndGo", viewersComeAndGo)
+	add("PauseNeverTurnsTimeBack", pauseNeverTurnsBack)
 }
 
 // audiences are the ways in which clients differ on the wire.
@@ -299,4 +300,21 @@ func viewersComeAndGo(t *testing.T, h Harness) {
 	}
 	Same(t, want, stay.Frames(t, len(want)))
 	p.ExpectNothing()
+}
+
+func pauseNeverTurnsBack(t *testing.T, h Harness) {
+	s := h.Serve(t, NewRoom(), Options{})
+	pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
+	p := Connected(t, s)
+	p.CreateStream(1)
+	p.Command(1, "play", 0, nil, "x")
+	p.Expect(started("x")...)
+	Write(t, pub, keyframe(40, 1), interframe(80, 1))
+	p.Expect("1 video @40 170100000001", "1 video @80 270100000001")
+	p.Command(1, "pause", 0, nil, true, 80.0)
+	p.Expect(status(1, "status", netconn.PauseNotify, "Pausing x.", "x"))
+	p.Command(1, "pause", 0, nil, false, 80.0)
+	p.Expect(status(1, "status", netconn.UnpauseNotify, "Unpausing x.", "x"), playStart("x"))
+	Write(t, pub, interframe(120, 1))
+	p.Expect("1 video @120 270100000001")
 }

@@ -2,6 +2,8 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -84,6 +86,7 @@ func TestServerWithstandsAbuse(t *testing.T) {
 	for _, attack := range Attacks() {
 		t.Run(attack.Name, func(t *testing.T) {
 			v.log.clear()
+			dropped, skipped := v.front.Stats().Slow.Load(), v.apps.Stats().Streams.Skippers.Load()
 			result := r.attack(t.Context(), attack)
 			t.Logf("%.1f fps, stall %.0f ms, %+v, %v, %.1f s", result.Innocent.FPS, result.Innocent.LongestStall, result.Holds, result.Endings, result.Seconds)
 			for _, reason := range result.Reasons {
@@ -92,7 +95,175 @@ func TestServerWithstandsAbuse(t *testing.T) {
 			for _, x := range result.assault.attackers {
 				v.log.checkEnd(t, x)
 			}
+			dropped, skipped = v.front.Stats().Slow.Load()-dropped, v.apps.Stats().Streams.Skippers.Load()-skipped
+			if want := uint64(result.assault.n(50)); attack.Name == "never-reading-players" && dropped+skipped < want {
+				t.Errorf("%d players were dropped and %d skipped, of %d that never read", dropped, skipped, want)
+			}
 		})
+	}
+}
+
+func TestAbuseTellsWhatAnAttackDid(t *testing.T) {
+	nothing := func(context.Context, *assault) error { return nil }
+	for name, c := range map[string]struct {
+		attack Attack
+		reason string
+	}{
+		"the attack says so": {
+			Attack{run: func(context.Context, *assault) error { return errors.New("players were lost") }}, "players were lost"},
+		"connections stay that should not": {
+			Attack{Refused: true, run: func(ctx context.Context, a *assault) error { _, err := a.connect(ctx); return err }}, "still open"},
+		"connections are not taken": {
+			Attack{run: func(ctx context.Context, a *assault) error {
+				a.target.address = "127.0.0.1:1"
+				_, err := a.dial(ctx)
+				return err
+			}}, "no connection was taken"},
+		"descriptors stay": {
+			Attack{Name: "descriptors", run: nothing}, "descriptors open"},
+		"memory stays": {
+			Attack{Name: "memory", run: nothing}, "the server keeps"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			looks := 0
+			v := newVictim(t)
+			r, err := newAbuseRun(t.Context(), AbuseOptions{
+				URL: v.url, Players: 1, Scale: 1, Most: time.Minute, Patience: time.Millisecond,
+				usage: func() (ServerHolds, error) {
+					looks++
+					return map[string]ServerHolds{"descriptors": {Descriptors: 100 * looks}, "memory": {Memory: int64(looks) << 30}}[c.attack.Name], nil
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.stop()
+			result := r.attack(t.Context(), c.attack)
+			if result.Verdict != verdictEffect || !strings.Contains(strings.Join(result.Reasons, "; "), c.reason) {
+				t.Errorf("%s, %q; want %q", result.Verdict, result.Reasons, c.reason)
+			}
+		})
+	}
+}
+
+func TestAbuseTellsThatTheServerIsDead(t *testing.T) {
+	v := newVictim(t)
+	r, err := newAbuseRun(t.Context(), AbuseOptions{URL: v.url, Players: 1, Scale: 1, Most: time.Minute, Patience: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.stop()
+	result := r.attack(t.Context(), Attack{run: func(context.Context, *assault) error { return v.rtmp.Close() }})
+	if result.Verdict != verdictDead || len(result.Innocent.Lost) == 0 {
+		t.Errorf("%+v", result)
+	}
+}
+
+func TestInnocentsTellMissingFramesAndStalls(t *testing.T) {
+	const frame = int64(pictureInterval)
+	at := func(n int64) Stamp { return Stamp{Sequence: uint64(n), Sent: n * frame} }
+	for name, c := range map[string]struct {
+		feed func(p *innocentPlayer)
+		want string
+	}{
+		"nothing": {func(p *innocentPlayer) {
+			for n := range int64(30) {
+				p.count(videoTrack, at(n), n*frame)
+			}
+		}, ""},
+		"a publisher that is late": {func(p *innocentPlayer) {
+			for n := range int64(30) {
+				p.count(videoTrack, Stamp{Sequence: uint64(n), Sent: n * 30 * frame}, n*30*frame)
+			}
+		}, ""},
+		"a gap": {func(p *innocentPlayer) {
+			for n := range int64(30) {
+				if n < 10 || n > 12 {
+					p.count(videoTrack, at(n), n*frame)
+				}
+			}
+		}, "missed 3 frames"},
+		"the end": {func(p *innocentPlayer) {
+			for n := range int64(28) {
+				p.count(videoTrack, at(n), n*frame)
+			}
+		}, "missed 2 frames"},
+		"a frame twice": {func(p *innocentPlayer) {
+			for n := range int64(30) {
+				p.count(videoTrack, at(n), n*frame)
+			}
+			p.count(videoTrack, at(29), 30*frame)
+		}, "1 frames twice"},
+		"a stall": {func(p *innocentPlayer) {
+			for n := range int64(30) {
+				now := n * frame
+				if n >= 10 {
+					now = max(now, 26*frame)
+				}
+				p.count(videoTrack, at(n), now)
+			}
+		}, "stood for 567 ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &innocentPlayer{}
+			p.begin(0)
+			c.feed(p)
+			got := p.end([2]uint64{30, 0}, 30*frame)
+			in := Innocents{Gaps: got.gaps, Repeats: got.repeats, LongestStall: milliseconds(got.stall)}
+			reasons := strings.Join(in.judge(), "; ")
+			if (c.want == "") != (reasons == "") || !strings.Contains(reasons, c.want) {
+				t.Errorf("got %q, want %q", reasons, c.want)
+			}
+		})
+	}
+}
+
+func TestOnlyThisMachineIsAttacked(t *testing.T) {
+	for _, url := range []string{"rtmp://192.0.2.1/live", "rtmp://[2001:db8::1]/live", "rtmp://0.0.0.0/live", "rtmps://127.0.0.1/live"} {
+		_, err := newAbuseRun(t.Context(), AbuseOptions{URL: url, Players: 1, Scale: 1, Most: 1, Patience: 1})
+		if err == nil || !strings.Contains(err.Error(), "not this machine") && !strings.Contains(err.Error(), "only rtmp") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+func TestAttacksHaveNamesOfTheirOwn(t *testing.T) {
+	seen := map[string]bool{}
+	for _, a := range Attacks() {
+		if seen[a.Name] || a.Name == "" || a.About == "" || a.run == nil {
+			t.Errorf("%+v", a)
+		}
+		seen[a.Name] = true
+	}
+	got, err := chosen([]string{"pings", "reset"})
+	if err != nil || len(got) != 2 || got[0].Name != "pings" {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := chosen([]string{"no-such"}); err == nil {
+		t.Error("an attack that does not exist was chosen")
+	}
+}
+
+func TestAbuseReportSaysWhatHadAnEffect(t *testing.T) {
+	r := AbuseReport{URL: "rtmp://127.0.0.1/live", Attacks: []AbuseResult{
+		{Attack: "one", Verdict: verdictOK, Endings: Endings{Connections: 3, How: map[string]int{endedByServer: 2, endedByReset: 1}, Longest: 1500}},
+		{Attack: "two", About: "does harm", Verdict: verdictEffect, Reasons: []string{"a", "b"}, Holds: &AbuseHolds{Peak: ServerHolds{Memory: 3 << 20, Descriptors: 7}}},
+	}}
+	var table, document strings.Builder
+	if err := r.WriteTable(&table); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"2 closed by the server, 1 reset by the server, after 1.5 s at most", "3.0", "two (does harm): a; b", "2 attacks, 1 had an effect"} {
+		if !strings.Contains(table.String(), want) {
+			t.Errorf("no %q in\n%s", want, table.String())
+		}
+	}
+	if err := r.write("-", &document); err != nil {
+		t.Fatal(err)
+	}
+	var back AbuseReport
+	if err := json.Unmarshal([]byte(document.String()), &back); err != nil || back.failures() != 1 || back.Attacks[1].Holds.Peak.Descriptors != 7 {
+		t.Errorf("%+v, %v", back, err)
 	}
 }
 
