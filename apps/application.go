@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync/atomic"
 
 	"afterglow/configs"
@@ -29,6 +30,8 @@ type Application interface {
 	Play(c *Client, r netconn.PlayRequest, reply *netconn.Reply[netconn.PlayAnswer])
 	// Call asks for a remote method. The answer netconn.ErrNoMethod leaves the method to the server.
 	Call(c *Client, r netconn.CallRequest, reply *netconn.Reply[netconn.CallAnswer])
+	// Unpublished tells that a client has stopped publishing a stream, whatever made it stop.
+	Unpublished(c *Client, name string)
 	// Disconnected tells that a client that was accepted has gone, even if it had gone before.
 	Disconnected(c *Client, reason error)
 	// Stop is called when the last client of an instance that started has gone and the instance with it.
@@ -71,6 +74,9 @@ func (Live) Call(c *Client, r netconn.CallRequest, reply *netconn.Reply[netconn.
 	reply.Give(netconn.CallAnswer{Err: netconn.ErrNoMethod})
 }
 
+// Unpublished does nothing.
+func (Live) Unpublished(*Client, string) {}
+
 // Disconnected does nothing.
 func (Live) Disconnected(*Client, error) {}
 
@@ -78,7 +84,7 @@ func (Live) Disconnected(*Client, error) {}
 func (Live) Stop(*Instance) {}
 
 // ErrKey is the answer to a publisher that shows no key, or a wrong one.
-var ErrKey = errors.New("publishing from another machine needs the key: put ?key=... behind the stream's name; the server printed it at its first start and keeps it in publish.key under data.dir")
+var ErrKey = errors.New("publishing needs the key: put ?key=... behind the stream's name; it is what the configuration says as publish.key, or else what the server printed at its first start and keeps in the file publish.key under data.dir")
 
 // Client is a client of an instance.
 type Client struct {
@@ -225,7 +231,7 @@ func (i *Instance) release(c *Client, full string) {
 	if i.settings().Publish.Takeover != configs.TakeoverRelease {
 		return
 	}
-	name, query := cut(full)
+	name, query, _ := strings.Cut(full, "?")
 	holder := i.hub.Publisher(name)
 	if holder == nil || holder.Owner() == c || holder.Key() == "" || !same(holder.Key(), c.claimKey(query)) {
 		return

@@ -114,6 +114,8 @@ func (l *ledger) Start(i *apps.Instance) error {
 
 func (l *ledger) Stop(i *apps.Instance) { l.add("stop:" + i.Name()) }
 
+func (l *ledger) Unpublished(_ *apps.Client, name string) { l.add("unpublished:" + name) }
+
 func (l *ledger) Disconnected(c *apps.Client, _ error) { l.add("gone:" + c.Instance().Name()) }
 
 func TestInstancesAreSeparateAndEndWithTheirLastClient(t *testing.T) {
@@ -144,7 +146,7 @@ func TestInstancesAreSeparateAndEndWithTheirLastClient(t *testing.T) {
 		}
 		one.Close()
 		<-one.Done()
-		if got := l.take(); got != "gone:app/one" {
+		if got := l.take(); got != "unpublished:x gone:app/one" {
 			t.Error(got)
 		}
 		again.Cut()

@@ -2,7 +2,6 @@ package apps
 
 import (
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -59,10 +58,4 @@ func (i *Instance) log() *slog.Logger {
 
 func hubConfig(p configs.Play) streams.Config {
 	return streams.Config{NoGOPCache: !p.GOPCache, CacheBytes: int(p.GOPCacheBytes), MaxLag: p.MaxLag}
-}
-
-// cut takes a stream's name and query apart.
-func cut(s string) (name, query string) {
-	name, query, _ = strings.Cut(s, "?")
-	return name, query
 }

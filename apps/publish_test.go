@@ -86,7 +86,7 @@ func TestAnswersSayWhatIsMissing(t *testing.T) {
 		p := connected(t, h.from(there))
 		p.CreateStream(1)
 		p.Command(1, "publish", 0, nil, "x")
-		p.Expect(`1 onStatus 0 null {level: "error", code: "NetStream.Publish.BadName", description: "publishing from another machine needs the key: put ?key=... behind the stream's name; the server printed it at its first start and keeps it in publish.key under data.dir", details: "x", clientid: ID}`)
+		p.Expect(`1 onStatus 0 null {level: "error", code: "NetStream.Publish.BadName", description: "publishing needs the key: put ?key=... behind the stream's name; it is what the configuration says as publish.key, or else what the server printed at its first start and keeps in the file publish.key under data.dir", details: "x", clientid: ID}`)
 	})
 }
 

@@ -90,19 +90,20 @@ func (s *Server) SetConfig(c *configs.Config) {
 // shipped are the applications that are there without a folder.
 var shipped = map[string]bool{"live": true}
 
-// exists says whether there is an application of that name. The caller holds mu.
-func (s *Server) exists(name string) bool {
+// exists says whether there is an application of that name; folder tells whether it has a folder. The caller holds mu.
+func (s *Server) exists(name string, folder bool) bool {
 	if s.codes[name] != nil || shipped[name] {
 		return true
 	}
-	c := s.config.Load()
-	if c.Application(name).Named {
-		return true
-	}
-	if !validName(name) {
+	return folder || s.config.Load().Application(name).Named
+}
+
+// hasFolder says whether the applications folder has one of that name. It may wait for the disk, so nobody holds mu.
+func (s *Server) hasFolder(name string) bool {
+	if shipped[name] || !validName(name) {
 		return false
 	}
-	info, err := os.Stat(filepath.Join(c.Applications.Dir, name))
+	info, err := os.Stat(filepath.Join(s.config.Load().Applications.Dir, name))
 	return err == nil && info.IsDir()
 }
 
@@ -112,8 +113,8 @@ func validName(name string) bool {
 }
 
 // application returns the application of that name, or nil. The caller holds mu.
-func (s *Server) application(name string) *application {
-	if !s.exists(name) {
+func (s *Server) application(name string, folder bool) *application {
+	if !s.exists(name, folder) {
 		return nil // though it may have existed before the configuration changed
 	}
 	if a := s.apps[name]; a != nil {
@@ -146,9 +147,10 @@ func (s *Server) enter(c *Client, r netconn.ConnectRequest) error {
 
 // place puts a client into an instance, a new one if need be.
 func (s *Server) place(c *Client, r netconn.ConnectRequest) error {
+	folder := s.hasFolder(r.App)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := s.application(r.App)
+	a := s.application(r.App, folder)
 	if a == nil {
 		code := netconn.ConnectRejected
 		if s.config.Load().Connect.Unknown == configs.UnknownInvalidApp {
@@ -279,6 +281,18 @@ func (s *Server) Play(conn *netconn.Conn, r netconn.PlayRequest, reply *netconn.
 func (s *Server) Call(conn *netconn.Conn, r netconn.CallRequest, reply *netconn.Reply[netconn.CallAnswer]) {
 	c := client(conn)
 	c.instance.app.code.Call(c, r, reply)
+}
+
+// Unpublished tells the client's application.
+func (s *Server) Unpublished(conn *netconn.Conn, name string) {
+	c := client(conn)
+	c.tell(slog.LevelInfo, "unpublish", "stream", name)
+	c.instance.app.code.Unpublished(c, name)
+}
+
+// Refused logs what a client was refused without its application being asked.
+func (s *Server) Refused(conn *netconn.Conn, st netconn.Status) {
+	client(conn).tell(slog.LevelWarn, "refused", "stream", clip(st.Details), "reason", st)
 }
 
 // Disconnected tells the client's application.

@@ -47,7 +47,7 @@ type RTMP struct {
 	ChunkSize Size `key:"chunkSize" min:"128" max:"64KB" reload:"yes"`
 	// WindowSize is the window acknowledgement size and the peer bandwidth, 4,096 to 2,147,483,647 bytes.
 	WindowSize Size `key:"windowSize" min:"4KB" max:"2147483647" reload:"yes"`
-	// ProxyProtocol has the address ranges whose connections may begin with a PROXY header, version 1 or 2.
+	// ProxyProtocol has the address ranges whose connections must begin with a PROXY header, version 1 or 2.
 	ProxyProtocol []netip.Prefix `key:"proxyProtocol" reload:"yes"`
 }
 
@@ -108,7 +108,8 @@ type Write struct {
 type Limits struct {
 	// Connections is the most that are open in total, 1 to 10,000,000.
 	Connections int `key:"connections" min:"1" max:"10000000" reload:"yes"`
-	// ConnectionsPerAddress is the most that are open from one IP address, 0 (no limit) to 10,000,000.
+	// ConnectionsPerAddress is the most that are open from one IP address, for IPv6 from one /64 network, 0 (no limit)
+	// to 10,000,000.
 	ConnectionsPerAddress int `key:"connectionsPerAddress" min:"0" max:"10000000" reload:"yes"`
 	// HandshakeTime is how long TLS and RTMP handshakes may take together, 10 milliseconds to 10 minutes.
 	HandshakeTime time.Duration `key:"handshakeTime" min:"10ms" max:"10m" reload:"yes"`

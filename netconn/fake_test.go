@@ -158,6 +158,10 @@ func (h *openHandler) Call(_ *Conn, r CallRequest, reply *Reply[CallAnswer]) {
 	reply.Give(CallAnswer{Err: ErrNoMethod})
 }
 
+func (h *openHandler) Unpublished(*Conn, string) {}
+
+func (h *openHandler) Refused(*Conn, Status) {}
+
 func (h *openHandler) Disconnected(*Conn, error) { h.gone++ }
 
 func newFake(config Config) (*Conn, *fakeTransport, *openHandler) {

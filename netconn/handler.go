@@ -20,6 +20,10 @@ type Handler interface {
 	// Call asks for a remote method. Other messages of the client are handled meanwhile. ErrNoMethod gets the client
 	// a built-in of that name, or an error.
 	Call(c *Conn, r CallRequest, reply *Reply[CallAnswer])
+	// Unpublished tells that a client has stopped publishing a name, whatever made it stop.
+	Unpublished(c *Conn, name string)
+	// Refused tells that a client asked for something that its rights or this server rule out, so that nobody was asked.
+	Refused(c *Conn, s Status)
 	// Disconnected tells, once for each Connect, that the client has gone, and why; its streams are closed already. It
 	// comes for clients that were rejected, and for those whose Connect has no answer yet, too.
 	Disconnected(c *Conn, reason error)
@@ -61,7 +65,7 @@ type ConnectAnswer struct {
 // PublishRequest is a publish command.
 type PublishRequest struct {
 	Stream *Stream
-	Name   string // without type prefix's query
+	Name   string // with its type prefix, without its query
 	Query  string
 	Type   string // live, record, append, appendWithGap
 }

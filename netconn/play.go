@@ -37,6 +37,10 @@ type player struct {
 	paused      bool
 	ended       bool
 	unsupported bool // the client has been told
+	held        streams.Item
+	holding     bool
+	skipped     uint64    // media that the client knows it has missed
+	warned      time.Time // when it was last told
 	timer       *time.Timer
 }
 
@@ -93,15 +97,15 @@ func (s *Stream) begin(item playItem) {
 	c := s.conn
 	switch {
 	case item.name == "" || len(item.name) > maxName:
-		s.status(Status{Code: PlayFailed, Description: nameRule})
+		s.deny(Status{Code: PlayFailed, Description: nameRule})
 		s.nextItem()
 		return
 	case !Covers(c.Rights().Read, item.name):
-		s.status(Status{Code: PlayFailed, Description: "No read access to " + item.name + ".", Details: item.name})
+		s.deny(Status{Code: PlayFailed, Description: "No read access to " + item.name + ".", Details: item.name})
 		s.nextItem()
 		return
 	case item.start >= 0:
-		s.status(Status{Code: PlayStreamNotFound, Details: item.name})
+		s.deny(Status{Code: PlayStreamNotFound, Details: item.name})
 		s.nextItem()
 		return
 	}
@@ -218,7 +222,7 @@ func (p *player) attach(d Delivery) {
 	p.stream.conn.transport.Pull()
 }
 
-// Feed identifies the stream that is played and how its media is rewritten for the client.
+// Feed identifies the stream that is played.
 func (p *player) Feed() any { return p.feed }
 
 // Next gives the transport the next packet in the client's form, or a notice that belongs between packets.
@@ -226,9 +230,13 @@ func (p *player) Next(int) (Out, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for !p.paused && !p.ended {
-		item, ok := p.sub.Next()
+		item, ok := p.next()
 		if !ok {
 			return Out{}, false
+		}
+		if p.fellBehind() {
+			p.held, p.holding = item, true
+			return p.message(Status{Code: PlayInsufficientBW, Details: p.item.name})
 		}
 		if item.Event != streams.EventNone {
 			return p.notice(item.Event)
@@ -236,13 +244,45 @@ func (p *player) Next(int) (Out, bool) {
 		if q, ok := p.form(item.Packet); ok {
 			return Out{Packet: q}, true
 		}
-		if item.Packet.Kind != media.KindData && item.Packet.Err == nil && !p.unsupported {
+		if !p.unsupported && p.cannotPlay(item.Packet) {
 			p.unsupported = true
 			return p.message(Status{Code: PlayNoSupportedTrackFound, Details: p.item.name,
 				Description: p.item.name + " is in " + item.Packet.Codec.String() + ", which the client does not support."})
 		}
 	}
 	return Out{}, false
+}
+
+// next is what was held back for a notice, or the subscriber's next.
+func (p *player) next() (streams.Item, bool) {
+	if p.holding {
+		p.holding = false
+		return p.held, true
+	}
+	return p.sub.Next()
+}
+
+// warnEvery is how often a client that is too slow is told.
+const warnEvery = 5 * time.Second
+
+// fellBehind says that media was skipped and that it is time to tell the client.
+func (p *player) fellBehind() bool {
+	n := p.sub.Skipped()
+	if n == p.skipped {
+		return false
+	}
+	now := time.Now()
+	if !p.warned.IsZero() && now.Sub(p.warned) < warnEvery {
+		return false
+	}
+	p.skipped, p.warned = n, now
+	return true
+}
+
+// cannotPlay says that the client cannot follow the default track. A packet that merely has no form for the client,
+// such as another track or Enhanced metadata, is no loss worth an error: players end at one.
+func (p *player) cannotPlay(packet *media.Packet) bool {
+	return packet.Kind != media.KindData && packet.Err == nil && packet.Info.Track == 0 && !p.viewer.CanPlay(packet.Codec)
 }
 
 func (p *player) form(packet *media.Packet) (*media.Packet, bool) {

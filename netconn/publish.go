@@ -39,16 +39,16 @@ func (s *Stream) publish(cmd *command) error {
 	s.end()
 	switch {
 	case name == "" || strings.HasSuffix(name, "/") || len(name) > maxName:
-		s.status(Status{Code: PublishBadName, Description: nameRule})
+		s.deny(Status{Code: PublishBadName, Description: nameRule})
 		return nil
 	case !Covers(c.Rights().Write, name):
-		s.status(Status{Code: PublishBadName, Description: "No write access to " + name + ".", Details: name})
+		s.deny(Status{Code: PublishBadName, Description: "No write access to " + name + ".", Details: name})
 		return nil
 	case kind == "record" || kind == "append" || kind == "appendwithgap":
-		s.status(Status{Code: RecordFailed, Description: "This server does not record.", Details: name})
+		s.deny(Status{Code: RecordFailed, Description: "This server does not record.", Details: name})
 		return nil
 	case kind != "live":
-		s.status(Status{Code: StreamInvalidArg, Description: "Unknown type of publishing: " + clip(kind) + ".", Details: name})
+		s.deny(Status{Code: StreamInvalidArg, Description: "Unknown type of publishing: " + clip(kind) + ".", Details: name})
 		return nil
 	}
 	// The first frame may be on its way behind the command.
@@ -93,6 +93,13 @@ func (s *Stream) unpublish() {
 	p.publisher.Close()
 	s.conn.publishingChanged()
 	s.status(Status{Code: UnpublishSuccess, Details: p.name})
+	s.conn.handler.Unpublished(s.conn, p.name)
+}
+
+// deny refuses what nobody was asked about.
+func (s *Stream) deny(st Status) {
+	s.status(st)
+	s.conn.handler.Refused(s.conn, st)
 }
 
 // publishingChanged tells the transport when nothing is published any more.
@@ -120,6 +127,7 @@ func (s *Stream) evicted() {
 	p.publisher.Close()
 	s.conn.publishingChanged()
 	s.status(Status{Code: PublishBadName, Details: p.name, Description: p.name + " was taken over by another publisher."})
+	s.conn.handler.Unpublished(s.conn, p.name)
 }
 
 // media appends a packet to what the stream publishes. Media of a stream that publishes nothing is dropped, since a

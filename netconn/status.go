@@ -1,6 +1,8 @@
 package netconn
 
 import (
+	"strings"
+
 	"afterglow/amf"
 )
 
@@ -14,7 +16,7 @@ const (
 // Code is a status code as clients see it.
 type Code string
 
-// The codes that this package sends or looks for.
+// The codes that connections and streams use; those of Flash Player alone are left out.
 const (
 	ConnectSuccess          Code = "NetConnection.Connect.Success"
 	ConnectRejected         Code = "NetConnection.Connect.Rejected"
@@ -113,18 +115,9 @@ func (s Status) filled() Status {
 		s.Level = form.level
 	}
 	if s.Description == "" {
-		s.Description = expandName(form.text, s.Details)
+		s.Description = strings.Replace(form.text, "NAME", s.Details, 1)
 	}
 	return s
-}
-
-func expandName(text, name string) string {
-	for i := 0; i+4 <= len(text); i++ {
-		if text[i:i+4] == "NAME" {
-			return text[:i] + name + text[i+4:]
-		}
-	}
-	return text
 }
 
 // object is the status as clients get it. clientID is left out when empty.

@@ -18,6 +18,7 @@ const (
 	HandshakeDigestScheme1
 )
 
+// String names the handshake for people.
 func (h Handshake) String() string {
 	switch h {
 	case HandshakeDigest:

@@ -108,6 +108,14 @@ func (p *Publisher) count(packet *media.Packet) {
 func (p *Publisher) moved(packet *media.Packet) *media.Packet {
 	s := p.stream
 	if !p.started {
+		if packet.Kind == media.KindData || packet.Config || packet.Metadata {
+			// Encoders give what comes before the first frame the time zero, whatever the time of the frame is.
+			if s.hasTime {
+				return packet.WithTimestamp(s.lastTime + 1)
+			}
+			s.lastTime = packet.Timestamp
+			return packet
+		}
 		p.started = true
 		if s.hasTime {
 			p.shift = s.lastTime + 1 - packet.Timestamp

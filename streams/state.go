@@ -66,17 +66,30 @@ func (t *state) prefix(timestamp uint32) []*media.Packet {
 // write appends a packet and keeps what newcomers need of it. The caller holds mu.
 func (s *Stream) write(p *media.Packet) {
 	t := &s.state
+	if p.Kind == media.KindVideo && p.TrackCount > 0 && p.Err == nil && (p.Info.Track == 0 || t.video == "") {
+		s.lead.Store(uint32(p.Info.Track))
+	}
 	switch {
 	case p.Kind == media.KindData:
 	case p.Config, p.Metadata:
 		t.setConfig(p)
-	case p.Kind == media.KindVideo && p.Keyframe:
+	case p.Kind == media.KindVideo && s.starts(p):
 		s.beginGOP(p)
 	}
 	if p.Codec != media.CodecNone {
 		t.name(p)
 	}
 	s.append(Item{Packet: p})
+}
+
+// starts says whether decoding can begin with a video packet. Track 0 decides, but Enhanced RTMP only recommends that
+// there is one.
+func (s *Stream) starts(p *media.Packet) bool {
+	if p.Info.Track == 0 || p.Err != nil {
+		return p.Keyframe
+	}
+	coded := p.Type == media.PacketCodedFrames || p.Type == media.PacketCodedFramesX
+	return coded && p.Frame.Key() && uint32(p.Info.Track) == s.lead.Load()
 }
 
 // beginGOP makes a keyframe that is about to be appended the place where newcomers start.

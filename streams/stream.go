@@ -21,6 +21,7 @@ type Stream struct {
 	lastAt atomic.Int64
 	join   atomic.Pointer[joinPoint]
 	wakers atomic.Pointer[[]Waker]
+	lead   atomic.Uint32 // video track whose keyframes are where one can start: 0, or the first seen where there is no 0
 
 	skipped atomic.Uint64 // audio and video packets that subscribers missed
 

@@ -487,3 +487,56 @@ func TestStreamInfo(t *testing.T) {
 		t.Errorf("left behind: %v", h.Streams())
 	}
 }
+
+// Encoders send metadata and configuration with the time zero before frames whose time goes on.
+func TestRepublishTakesItsTimeFromTheFirstFrame(t *testing.T) {
+	h := NewHub(Config{})
+	sub := h.Subscribe("cam", SubscribeOptions{})
+	defer sub.Close()
+	p := publish(t, h)
+	write(t, p, data(0), videoConfig(0), key(0x90000000), inter(0x90000028))
+	p.Close()
+	p = publish(t, h)
+	defer p.Close()
+	write(t, p, data(0), videoConfig(0), key(0xF0000000), inter(0xF0000028))
+	check(t, sub, "publish d0 V0 k2415919104 v2415919144 unpublish publish d2415919145 V2415919145 k2415919145 v2415919185")
+}
+
+// oneTrack is a coded AV1 frame of one track (Enhanced RTMP v2, AvMultitrackType.OneTrack).
+func oneTrack(frame media.FrameType, track byte, ts uint32) *media.Packet {
+	return media.NewPacket(media.KindVideo, ts, []byte{0x80 | byte(frame)<<4 | 6, 0x01, 'a', 'v', '0', '1', track, 9})
+}
+
+func TestStreamWithoutTrackZeroStartsAtItsFirstTracksKeyframe(t *testing.T) {
+	h := NewHub(Config{})
+	early := h.Subscribe("cam", SubscribeOptions{})
+	defer early.Close()
+	p := publish(t, h)
+	defer p.Close()
+	write(t, p, oneTrack(media.FrameInter, 2, 0), oneTrack(media.FrameKey, 3, 1), oneTrack(media.FrameKey, 2, 2), oneTrack(media.FrameInter, 3, 3))
+	check(t, early, "publish v2 v3")
+	late := h.Subscribe("cam", SubscribeOptions{})
+	defer late.Close()
+	check(t, late, "v2 v3")
+	write(t, p, oneTrack(media.FrameKey, 0, 4), oneTrack(media.FrameKey, 2, 5))
+	zero := h.Subscribe("cam", SubscribeOptions{})
+	defer zero.Close()
+	check(t, zero, "k4 v5")
+}
+
+func TestResumeTellsThatThePublisherChanged(t *testing.T) {
+	h := NewHub(Config{})
+	p := publish(t, h)
+	write(t, p, key(0))
+	sub := h.Subscribe("cam", SubscribeOptions{})
+	defer sub.Close()
+	check(t, sub, "k0")
+	p.Close()
+	p = publish(t, h)
+	write(t, p, videoConfig(0), key(0))
+	sub.Resume()
+	check(t, sub, "unpublish publish V1 k1")
+	p.Close()
+	sub.Resume()
+	check(t, sub, "unpublish")
+}

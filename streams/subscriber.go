@@ -176,7 +176,7 @@ func (sub *Subscriber) wants(item Item) bool {
 		if sub.noVideo {
 			return false
 		}
-		if sub.waitKey && !p.Keyframe {
+		if sub.waitKey && !sub.stream.starts(p) {
 			return false
 		}
 		sub.waitKey = false
@@ -196,6 +196,7 @@ func (sub *Subscriber) SetVideo(on bool) {
 }
 
 // Resume goes to where newcomers start, for a subscriber that paused; one that has seen that place goes on where it is.
+// That publishers came and went meanwhile is told.
 func (sub *Subscriber) Resume() {
 	s := sub.stream
 	s.mu.Lock()
@@ -203,7 +204,15 @@ func (sub *Subscriber) Resume() {
 	if j := s.join.Load(); j != nil && j.seq < sub.next && sub.next >= s.tail {
 		return
 	}
+	from := sub.next
 	sub.enter()
+	var turns []Item
+	for _, e := range s.kept {
+		if e.item.Event != EventNone && e.seq >= from && e.seq < sub.next {
+			turns = append(turns, e.item)
+		}
+	}
+	sub.first = append(turns, sub.first...)
 }
 
 // Skipped returns how many audio and video packets the subscriber missed because it was too slow.

@@ -30,14 +30,14 @@ func (n *node) banner(w io.Writer) {
 	url := n.liveURL("127.0.0.1")
 	line("Publish", "ffmpeg -re -i FILE -c copy -f flv %s/NAME", url)
 	line("Play", "ffplay %s/NAME", url)
+	key, note := "KEY", "KEY is publish.key of the configuration; from other machines publishing needs it."
 	if n.key.made {
-		line("OBS", "Settings, Stream, Custom: Server %s   Stream Key NAME?key=%s", n.liveURL(ownAddress()), n.key.value)
-		line("", "From other machines publishing needs this key, made just now and kept in %s.", n.key.file)
+		key, note = n.key.value, "From other machines publishing needs this key, made just now and kept in "+n.key.file+"."
 	} else if n.key.file != "" {
-		line("Key", "for publishing from other machines: in %s", n.key.file)
-	} else {
-		line("Key", "for publishing from other machines: publish.key of the configuration")
+		note = "KEY is kept in " + n.key.file + "; from other machines publishing needs it."
 	}
+	line("OBS", "Settings, Stream, Custom: Server %s   Stream Key NAME?key=%s", n.liveURL(ownAddress()), key)
+	line("", "%s", note)
 	fmt.Fprintln(w)
 }
 

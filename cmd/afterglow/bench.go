@@ -52,6 +52,14 @@ type benchRunCmd struct {
 	bench.Options `embed:""`
 }
 
+// Help is shown by afterglow bench run --help.
+func (benchRunCmd) Help() string {
+	return `Example:
+  afterglow bench --url rtmp://127.0.0.1/live --pid "$(pidof -s afterglow)" -n 500
+
+See afterglow bench --help for what is measured, and for more examples.`
+}
+
 // Run measures and reports.
 func (c *benchRunCmd) Run(ctx context.Context) error {
 	r, err := bench.Run(ctx, c.Options, os.Stderr)

@@ -89,6 +89,9 @@ func (c *PublishCmd) Run(ctx context.Context) error {
 	if _, err := in.Seek(0, io.SeekCurrent); err != nil && c.Loop {
 		return errors.New("--loop needs a file that can be read again")
 	}
+	if err := c.looksPlayable(in); err != nil {
+		return err
+	}
 	client, stream, u, err := c.open(ctx, c.URL, netconn.ClientEvents{}, netconn.StreamEvents{})
 	if err != nil {
 		return err
@@ -127,6 +130,18 @@ func (c *PublishCmd) Run(ctx context.Context) error {
 	return err
 }
 
+// looksPlayable keeps a file without media from being announced. A pipe cannot be looked at twice.
+func (c *PublishCmd) looksPlayable(in *os.File) error {
+	if _, err := in.Seek(0, io.SeekCurrent); err != nil {
+		return nil
+	}
+	if _, err := flv.NewReader(in, nil).Next(); err != nil {
+		return fmt.Errorf("%s is no FLV file: make one with ffmpeg -i FILE -c copy -f flv OUT.flv", c.File)
+	}
+	_, err := in.Seek(0, io.SeekStart)
+	return err
+}
+
 func openInput(name string) (*os.File, error) {
 	if name == "-" {
 		return os.Stdin, nil
@@ -157,7 +172,7 @@ func (p *filePublisher) file(ctx context.Context, in io.Reader) error {
 		packet, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			if sent == 0 {
-				return fmt.Errorf("%s has no media", p.cmd.File)
+				return fmt.Errorf("%s has no media: publish takes FLV files, which ffmpeg makes with -c copy -f flv", p.cmd.File)
 			}
 			p.base = p.last + loopGap
 			return nil

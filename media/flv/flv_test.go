@@ -266,7 +266,7 @@ func sharedFile(t *testing.T, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "media", name))
 	if errors.Is(err, os.ErrNotExist) {
-		t.Skipf("the sample %s is not there (../shared/media beside the repository); golden bytes cover the same ground", name)
+		t.Skipf("the sample %s is not there; golden bytes cover the same ground", name)
 	}
 	if err != nil {
 		t.Fatal(err)

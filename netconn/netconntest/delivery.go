@@ -20,6 +20,7 @@ func init() {
 	add("EnhancedPacketsStayForThoseWhoKnowThem", enhancedStays)
 	add("EnhancedPacketsBecomeClassicForOthers", enhancedBecomesClassic)
 	add("UnsupportedCodecIsToldOnce", unsupportedIsTold)
+	add("WhatElseHasNoFormIsNotTold", whatElseHasNoFormIsNotTold)
 	add("ViewersComeAndGo", viewersComeAndGo)
 	add("PauseNeverTurnsTimeBack", pauseNeverTurnsBack)
 }
@@ -266,6 +267,20 @@ func unsupportedIsTold(t *testing.T, h Harness) {
 	Write(t, next, hevc...)
 	p.Expect(publishNotify("x"), none)
 	p.ExpectNothing()
+}
+
+// Players end at a status of level error, so that it must not come while they can follow the default track.
+func whatElseHasNoFormIsNotTold(t *testing.T, h Harness) {
+	s := h.Serve(t, NewRoom(), Options{})
+	p := Connected(t, s)
+	p.CreateStream(1)
+	p.Command(1, "play", 0, nil, "x")
+	p.Expect(started("x")...)
+	pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
+	colorInfo := media.NewPacket(media.KindVideo, 40, []byte{0x94, 'a', 'v', 'c', '1', 2, 0, 1, 'x'})
+	secondTrack := media.NewPacket(media.KindAudio, 40, []byte{0x95, 0x01, 'O', 'p', 'u', 's', 1, 9})
+	Write(t, pub, colorInfo, secondTrack, keyframe(40, 1))
+	p.Expect(publishNotify("x"), "1 video @40 170100000001")
 }
 
 func viewersComeAndGo(t *testing.T, h Harness) {

@@ -69,5 +69,11 @@ func (r *Room) Call(c *netconn.Conn, q netconn.CallRequest, reply *netconn.Reply
 	reply.Give(netconn.CallAnswer{Err: netconn.ErrNoMethod})
 }
 
+// Unpublished does nothing.
+func (r *Room) Unpublished(*netconn.Conn, string) {}
+
+// Refused does nothing.
+func (r *Room) Refused(*netconn.Conn, netconn.Status) {}
+
 // Disconnected tells Gone.
 func (r *Room) Disconnected(c *netconn.Conn, _ error) { r.Gone <- c }

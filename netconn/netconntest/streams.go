@@ -253,6 +253,8 @@ func pauseHolds(t *testing.T, h Harness) {
 	p.Expect(
 		status(1, "status", netconn.UnpauseNotify, "Unpausing x.", "x"),
 		playStart("x"),
+		status(1, "status", netconn.PlayUnpublishNotify, "x is now unpublished.", "x"),
+		status(1, "status", netconn.PlayPublishNotify, "x is now published.", "x"),
 		"1 video @161 1701000000030A11",
 		"1 video @201 2701000000030A11",
 	)

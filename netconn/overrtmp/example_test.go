@@ -33,6 +33,10 @@ func (h hall) Call(_ *netconn.Conn, _ netconn.CallRequest, reply *netconn.Reply[
 	reply.Give(netconn.CallAnswer{Err: netconn.ErrNoMethod})
 }
 
+func (h hall) Unpublished(*netconn.Conn, string) {}
+
+func (h hall) Refused(*netconn.Conn, netconn.Status) {}
+
 func (h hall) Disconnected(*netconn.Conn, error) {}
 
 // A server that lets everybody in, with a client that publishes to it and one that plays.

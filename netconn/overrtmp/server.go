@@ -85,7 +85,6 @@ type Server struct {
 	mu       sync.Mutex
 	sessions map[*session]struct{}
 	janitor  *time.Timer
-	closed   bool
 }
 
 // NewServer makes a Server that asks handler. A nil log is slog.Default.
@@ -158,7 +157,7 @@ func (s *Server) enter(sess *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sessions[sess] = struct{}{}
-	if s.janitor == nil && !s.closed {
+	if s.janitor == nil {
 		s.janitor = time.AfterFunc(s.sweepTime(), s.sweep)
 	}
 }
@@ -242,13 +241,6 @@ func (s *Server) Traffic() Traffic {
 		t.Ignored += sess.conn.Ignored()
 	}
 	return t
-}
-
-// Sessions returns the number of connections.
-func (s *Server) Sessions() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.sessions)
 }
 
 // Wait returns when nothing writes to viewers any more, which is soon after the last connection has ended.

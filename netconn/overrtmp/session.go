@@ -175,7 +175,7 @@ func (s *session) CloseAfterFlush(reason error) {
 // read brings messages to the NetConnection until the connection ends, and returns why.
 func (s *session) read() error {
 	var limit int64
-	_ = s.conn.SetReadDeadline(time.Now().Add(s.server.config.Load().ConnectTime))
+	s.setDeadline(time.Now().Add(s.server.config.Load().ConnectTime))
 	connecting := true
 	for {
 		if l := s.limit.Load(); l != limit {
@@ -189,7 +189,7 @@ func (s *session) read() error {
 		more := s.receive(netconn.Message{Type: uint8(m.Type), Timestamp: m.Timestamp, StreamID: m.StreamID, Payload: m.Payload})
 		if connecting && s.nc.Request() != nil {
 			connecting = false
-			s.clearDeadline()
+			s.setDeadline(time.Time{})
 		}
 		if !more {
 			s.pause()
@@ -218,12 +218,12 @@ func (s *session) pause() {
 	s.paused.Store(false)
 }
 
-// clearDeadline ends the time limit for connect, unless the connection is being closed under a limit of its own.
-func (s *session) clearDeadline() {
+// setDeadline limits how long reading may take, unless the connection is being closed under a limit of its own.
+func (s *session) setDeadline(t time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closing {
-		_ = s.conn.SetReadDeadline(time.Time{})
+		_ = s.conn.SetReadDeadline(t)
 	}
 }
 

@@ -73,6 +73,14 @@ func testScale() float64 {
 	return 0.1
 }
 
+// unreadAnswers is how many of an attack's connections never read what they asked for, and so are dropped or skip.
+var unreadAnswers = map[string]int{
+	"pings": 4, "bandwidths": 4, "huge-calls": 4, "bandwidth-checks": 4, "never-reading-players": 50,
+}
+
+// mostMemory is what an attack and the server may take together, in bytes, at any time.
+const mostMemory = 256 << 20
+
 func TestServerWithstandsAbuse(t *testing.T) {
 	v := newVictim(t)
 	r, err := newAbuseRun(t.Context(), AbuseOptions{
@@ -96,8 +104,11 @@ func TestServerWithstandsAbuse(t *testing.T) {
 				v.log.checkEnd(t, x)
 			}
 			dropped, skipped = v.front.Stats().Slow.Load()-dropped, v.apps.Stats().Streams.Skippers.Load()-skipped
-			if want := uint64(result.assault.n(50)); attack.Name == "never-reading-players" && dropped+skipped < want {
-				t.Errorf("%d players were dropped and %d skipped, of %d that never read", dropped, skipped, want)
+			if want, ok := unreadAnswers[attack.Name]; ok && dropped+skipped < uint64(result.assault.n(want)) {
+				t.Errorf("of those that never read %d were dropped and %d skipped", dropped, skipped)
+			}
+			if h := result.Holds; h.Peak.Memory-h.Before.Memory > mostMemory {
+				t.Errorf("memory went from %d to %d bytes", h.Before.Memory, h.Peak.Memory)
 			}
 		})
 	}
@@ -154,7 +165,7 @@ func TestAbuseTellsThatTheServerIsDead(t *testing.T) {
 	}
 	defer r.stop()
 	result := r.attack(t.Context(), Attack{run: func(context.Context, *assault) error { return v.rtmp.Close() }})
-	if result.Verdict != verdictDead || len(result.Innocent.Lost) == 0 {
+	if result.Verdict != verdictDead {
 		t.Errorf("%+v", result)
 	}
 }

@@ -141,17 +141,17 @@ var chunkAttacks = []Attack{
 	{
 		Name: "chunk-size-zero", About: "Set Chunk Size to 0, and a message",
 		Refused: true,
-		run:     func(ctx context.Context, a *assault) error { return a.chunkSize(ctx, 0) },
+		run:     func(ctx context.Context, a *assault) error { return a.chunkSize(ctx, 0, 500) },
 	},
 	{
 		Name: "chunk-size-huge", About: "Set Chunk Size to 2^31, whose first bit must be 0, and a message",
 		Refused: true,
-		run:     func(ctx context.Context, a *assault) error { return a.chunkSize(ctx, 1<<31) },
+		run:     func(ctx context.Context, a *assault) error { return a.chunkSize(ctx, 1<<31, 500) },
 	},
 	{
 		Name: "chunk-size-largest", About: "Set Chunk Size to 2^31-1, and messages of 16 MB announced behind it",
 		Refused: true,
-		run:     func(ctx context.Context, a *assault) error { return a.chunkSize(ctx, 1<<31-1) },
+		run:     func(ctx context.Context, a *assault) error { return a.chunkSize(ctx, 1<<31-1, largestMessage) },
 	},
 	{
 		Name: "chunk-size-one", About: "4 publishers that send 200 KB in chunks of one byte",
@@ -274,7 +274,7 @@ var chunkAttacks = []Attack{
 	{
 		Name: "aggregates", About: "aggregate messages that are nested, lie about lengths or hold a million empty messages",
 		run: func(ctx context.Context, a *assault) error {
-			for i, payload := range aggregateBombs() {
+			for i, payload := range aggregateBombs(a.n(1_000_000)) {
 				x, err := a.publish(ctx, fmt.Sprintf("aggregate%d", i))
 				if err == nil {
 					err = x.send(rtmp.Message{Type: rtmp.TypeAggregate, StreamID: x.streamID, Payload: payload})
@@ -298,7 +298,8 @@ func (x *attacker) claim(streams int) error {
 	return x.write(b)
 }
 
-func (a *assault) chunkSize(ctx context.Context, size uint32) error {
+// chunkSize sends the first bytes of a message of some length in chunks of some size.
+func (a *assault) chunkSize(ctx context.Context, size uint32, length int) error {
 	return a.each(ctx, a.n(20), func(int) error {
 		x, err := a.connect(ctx)
 		if err != nil {
@@ -306,8 +307,8 @@ func (a *assault) chunkSize(ctx context.Context, size uint32) error {
 		}
 		set := rtmp.SetChunkSize(1)
 		binary.BigEndian.PutUint32(set.Payload, size)
-		b := append(encode(attackerChunk, set), fullHeader(7, largestMessage, rtmp.TypeVideo, 0)...)
-		return x.write(append(b, zeros[:1000]...))
+		b := append(encode(attackerChunk, set), fullHeader(7, length, rtmp.TypeVideo, 0)...)
+		return x.write(append(b, zeros[:min(length, 1000)]...))
 	})
 }
 
@@ -326,8 +327,8 @@ func (a *assault) floods(ctx context.Context, n int, messages ...rtmp.Message) e
 	})
 }
 
-// aggregateBombs are payloads of aggregate messages.
-func aggregateBombs() [][]byte {
+// aggregateBombs are payloads of aggregate messages, one of which holds so many messages of no bytes.
+func aggregateBombs(messages int) [][]byte {
 	nested := []byte{byte(rtmp.TypeAudio), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11}
 	for len(nested) < 512<<10 {
 		nested = rtmp.JoinAggregate([]rtmp.Message{
@@ -335,7 +336,7 @@ func aggregateBombs() [][]byte {
 		}).Payload
 	}
 	var empty []byte
-	for len(empty) < 15_000_000 {
+	for range messages {
 		empty = append(empty, byte(rtmp.TypeAudio), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11)
 	}
 	controls := rtmp.JoinAggregate([]rtmp.Message{rtmp.SetChunkSize(1), rtmp.Abort(7), rtmp.WindowSize(1)}).Payload

@@ -126,7 +126,7 @@ func (in *innocents) end(ctx context.Context) Innocents {
 		out.Lost = append(out.Lost, err.Error())
 	}
 	for i, p := range in.players {
-		err := p.await(ctx, last)
+		_ = p.await(ctx, last)
 		s := p.end(last, monotonic())
 		out.Gaps += s.gaps
 		out.Repeats += s.repeats
@@ -134,8 +134,8 @@ func (in *innocents) end(ctx context.Context) Innocents {
 		if i == 0 || s.fps < out.FPS {
 			out.FPS = s.fps
 		}
-		if err != nil && p.ended() != nil {
-			out.Lost = append(out.Lost, fmt.Sprintf("player: %v", p.ended()))
+		if err := p.ended(); err != nil {
+			out.Lost = append(out.Lost, fmt.Sprintf("player: %v", err))
 		}
 	}
 	return out
