@@ -107,7 +107,9 @@ func (s *ClientStream) Write(ctx context.Context, p *media.Packet) error {
 	if err := s.outbox.put(ctx, p); err != nil {
 		return s.client.explain(err)
 	}
-	s.outbox.waker.Wake()
+	if w := s.outbox.waker; w != nil {
+		w.Wake()
+	}
 	return nil
 }
 

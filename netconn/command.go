@@ -22,7 +22,6 @@ type command struct {
 	object      amf.Value
 	args        []amf.Value
 	streamID    uint32
-	timestamp   uint32
 }
 
 // decodeOptions bound what one command or data message costs to decode.
@@ -47,7 +46,7 @@ func parseCommand(m Message) (*command, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: the name of a command is %s", ErrProtocol, amf.Format(values[0]))
 	}
-	c := &command{name: name, streamID: m.StreamID, timestamp: m.Timestamp}
+	c := &command{name: name, streamID: m.StreamID}
 	if len(values) > 1 {
 		c.transaction, _ = values[1].(float64)
 	}
@@ -125,5 +124,4 @@ const (
 	eventStreamEOF       = 1
 	eventSetBufferLength = 3
 	eventPingRequest     = 6
-	eventPingResponse    = 7
 )

@@ -184,6 +184,9 @@ func (c *Conn) close(reason error) {
 	c.transport.CloseAfterFlush(reason)
 }
 
+// Fail ends the connection because of what the client did, which it is told.
+func (c *Conn) Fail(err error) { c.do(func() { c.fail(err) }) }
+
 // fail ends the connection because of what the client did, which it is told.
 func (c *Conn) fail(err error) {
 	if c.closing {

@@ -228,7 +228,7 @@ func TestApplicationIsSplit(t *testing.T) {
 	}
 }
 
-func TestLateEvictionReachesThePublisher(t *testing.T) {
+func TestPublisherEvictedBeforeItsAnswerIsRefused(t *testing.T) {
 	c, f, h := newFake(Config{})
 	c.Receive(connectMessage(t))
 	c.Receive(cmd(t, 0, "createStream", 2, nil))
@@ -245,9 +245,7 @@ func TestLateEvictionReachesThePublisher(t *testing.T) {
 	}
 	f.names(t)
 	c.Receive(cmd(t, 1, "publish", 0, nil, "x"))
-	c.Receive(Message{Type: TypeVideo, StreamID: 1, Payload: []byte{0x17, 1, 0, 0, 0}})
-	c.Receive(Message{Type: TypeVideo, StreamID: 1, Payload: []byte{0x27, 1, 0, 0, 0}})
-	sameNames(t, f, "onStatus NetStream.Publish.Start", "onStatus NetStream.Publish.BadName")
+	sameNames(t, f, "onStatus NetStream.Publish.BadName")
 	if f.publish {
 		t.Error("the transport still takes large messages")
 	}
@@ -300,4 +298,23 @@ func TestStreamIDs(t *testing.T) {
 			t.Errorf("%v is %d, %v", test.v, got, ok)
 		}
 	}
+}
+
+// Nobody told this publisher that it was evicted: it learns by writing.
+func TestEvictionShowsInTheNextPacket(t *testing.T) {
+	c, f, h := newFake(Config{})
+	c.Receive(connectMessage(t))
+	c.Receive(cmd(t, 0, "createStream", 2, nil))
+	h.publish = func(reply *Reply[PublishAnswer]) {
+		p, err := h.hub.Publish("x", streams.Claim{})
+		reply.Give(PublishAnswer{Publisher: p, Err: err})
+	}
+	f.names(t)
+	c.Receive(cmd(t, 1, "publish", 0, nil, "x"))
+	if _, err := h.hub.Publish("x", streams.Claim{Take: true}); err != nil {
+		t.Fatal(err)
+	}
+	c.Receive(Message{Type: TypeVideo, StreamID: 1, Payload: []byte{0x17, 1, 0, 0, 0}})
+	c.Receive(Message{Type: TypeVideo, StreamID: 1, Payload: []byte{0x27, 1, 0, 0, 0}})
+	sameNames(t, f, "onStatus NetStream.Publish.Start", "onStatus NetStream.Publish.BadName")
 }

@@ -41,6 +41,8 @@ func (f *fakeTransport) Accepted()      {}
 func (f *fakeTransport) Far() Far       { return Far{} }
 func (f *fakeTransport) Pull()          {}
 
+func (f *fakeTransport) Heard() (uint64, bool) { return 0, true }
+
 func (f *fakeTransport) Publishing(on bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

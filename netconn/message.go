@@ -104,6 +104,9 @@ type Transport interface {
 	Detach(streamID uint32)
 	// Pull tells that a source has something for this client alone, such as its first picture.
 	Pull()
+	// Heard returns how many bytes have come from the far end, and whether more would be heard: not while Receive has
+	// paused the transport.
+	Heard() (n uint64, listening bool)
 	// Resume asks for messages again after Receive has answered pause.
 	Resume()
 	// CloseAfterFlush ends the connection when everything queued has been sent.

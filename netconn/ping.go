@@ -16,7 +16,8 @@ type pings struct {
 }
 
 // Ping asks the far end for a sign of life and calls done with whether one came within the timeout. Any message
-// counts, not the response alone.
+// counts, not the response alone, and so does a part of a large one. A far end that we have stopped listening to gets
+// the benefit of the doubt.
 func (c *Conn) Ping(timeout time.Duration, done func(alive bool)) {
 	r := NewReply(done)
 	c.pings.mu.Lock()
@@ -28,7 +29,11 @@ func (c *Conn) Ping(timeout time.Duration, done func(alive bool)) {
 	c.pings.waiting = append(c.pings.waiting, r)
 	c.pings.any.Store(true)
 	c.pings.mu.Unlock()
-	r.otherwise(timeout, false)
+	before, _ := c.transport.Heard()
+	r.expire(timeout, func() bool {
+		now, listening := c.transport.Heard()
+		return now != before || !listening
+	})
 	c.transport.Send(userControl(eventPingRequest, uint32(time.Since(c.created).Milliseconds())), Treatment{Class: ClassControl})
 }
 

@@ -73,6 +73,10 @@ func (s *Stream) published(question uint64, name string, a PublishAnswer) {
 	if a.Err == nil && a.Publisher == nil {
 		a.Err = errNothing
 	}
+	if a.Err == nil && a.Publisher.Err() != nil {
+		a.Err = Status{Code: PublishBadName} // taken away again before it was told
+		a.Publisher.Close()
+	}
 	if a.Err != nil {
 		s.conn.publishingChanged()
 		s.status(statusOf(a.Err, PublishBadName, name))

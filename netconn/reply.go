@@ -37,8 +37,13 @@ func (r *Reply[T]) Given() bool { return r.given.Load() }
 
 // otherwise answers with v when nobody has after d.
 func (r *Reply[T]) otherwise(d time.Duration, v T) {
+	r.expire(d, func() T { return v })
+}
+
+// expire answers with what v returns then when nobody has after d.
+func (r *Reply[T]) expire(d time.Duration, v func() T) {
 	if d > 0 {
-		t := time.AfterFunc(d, func() { r.Give(v) })
+		t := time.AfterFunc(d, func() { r.Give(v()) })
 		if r.timer.Store(t); r.Given() {
 			t.Stop()
 		}

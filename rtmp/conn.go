@@ -208,6 +208,8 @@ func (c *Conn) CloseAfterFlush() {
 	if c.lingering.Swap(true) {
 		return
 	}
+	// A far end that takes a byte now and then must not hold on for ever.
+	time.AfterFunc(c.out.timeout, func() { _ = c.Close() })
 	c.out.finish(func() {
 		// Closing with unread input would reset the connection and take the last message along.
 		if hw, ok := c.nc.(interface{ CloseWrite() error }); ok {
@@ -215,6 +217,12 @@ func (c *Conn) CloseAfterFlush() {
 		}
 		_ = c.nc.SetReadDeadline(time.Now().Add(time.Second))
 	})
+}
+
+// Discard reads and forgets until the connection ends, for a connection that is being closed after input that nobody
+// can make sense of. Only the reading goroutine may call it.
+func (c *Conn) Discard() {
+	_, _ = io.Copy(io.Discard, c.nc)
 }
 
 // Close ends the connection at once. What is queued is lost.

@@ -43,6 +43,13 @@ func (s *Stream) endPublisher(reason error) {
 	s.append(Item{Event: EventUnpublish})
 }
 
+// Err returns why writing would fail: ErrEvicted, ErrUnpublished, or nil.
+func (p *Publisher) Err() error {
+	p.stream.mu.Lock()
+	defer p.stream.mu.Unlock()
+	return p.err
+}
+
 // Name returns the stream's name.
 func (p *Publisher) Name() string { return p.stream.name }
 

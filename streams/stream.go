@@ -82,12 +82,15 @@ func (s *Stream) append(item Item) {
 	}
 }
 
+// soundOnly is after how long without video a stream is taken to have none: slides and screens may stand still.
+const soundOnly = 10 * time.Second
+
 // expireGOP forgets the keyframe when the video has stopped and only sound goes on: newcomers would be sent ever more
 // of the past.
 func (s *Stream) expireGOP(e *entry) {
 	if p := e.item.Packet; p != nil && p.Kind == media.KindVideo {
 		s.videoAt = e.at
-	} else if e.at-s.videoAt > int64(s.hub.config.Load().MaxLag) {
+	} else if e.at-s.videoAt > int64(max(s.hub.config.Load().MaxLag, soundOnly)) {
 		s.join.Store(nil)
 	}
 }

@@ -122,6 +122,8 @@ func (t *clientTransport) Accepted()       {}
 func (t *clientTransport) Publishing(bool) {}
 func (t *clientTransport) Resume()         {}
 
+func (t *clientTransport) Heard() (uint64, bool) { return t.conn.BytesReceived(), true }
+
 func (t *clientTransport) Attach(streamID uint32, s netconn.Source, _ netconn.Delivery) netconn.Waker {
 	t.mu.Lock()
 	t.sources = append(t.sources, clientSource{streamID, s, newClass(streamID, t.conn.ChunkSize())})

@@ -129,6 +129,7 @@ func (s *Server) ServeRTMP(c *rtmp.Conn) {
 	sess.nc = netconn.NewConn(sess, s.handler, config.NetConn)
 	s.enter(sess)
 	reason := sess.read()
+	sess.farewell(reason)
 	s.leave(sess)
 	sess.nc.Closed(reason)
 	_ = c.Close()
@@ -207,11 +208,9 @@ func (s *session) ping(timeout time.Duration) {
 	if s.paused.Load() || s.pinging.Swap(true) {
 		return
 	}
-	heard := s.conn.BytesReceived()
 	s.nc.Ping(timeout, func(alive bool) {
 		s.pinging.Store(false)
-		// A large message on a slow line is a sign of life before it is complete.
-		if alive || s.paused.Load() || s.conn.BytesReceived() != heard {
+		if alive {
 			return
 		}
 		s.mu.Lock()

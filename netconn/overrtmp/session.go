@@ -152,6 +152,9 @@ func (s *session) Pull() {
 	s.conn.Flush(g)
 }
 
+// Heard returns the bytes that have come, and whether the reader is reading.
+func (s *session) Heard() (uint64, bool) { return s.conn.BytesReceived(), !s.paused.Load() }
+
 // Resume wakes the reader that Receive has paused.
 func (s *session) Resume() {
 	select {
@@ -216,6 +219,16 @@ func (s *session) pause() {
 	case <-s.done:
 	}
 	s.paused.Store(false)
+}
+
+// farewell tells a client that broke the rules of the chunk stream why it has to go. What it still sends cannot be
+// understood any more, and is thrown away until it hangs up or is given up.
+func (s *session) farewell(reason error) {
+	if !errors.Is(reason, rtmp.ErrProtocol) && !errors.Is(reason, rtmp.ErrLimit) {
+		return
+	}
+	s.nc.Fail(reason)
+	s.conn.Discard()
 }
 
 // setDeadline limits how long reading may take, unless the connection is being closed under a limit of its own.

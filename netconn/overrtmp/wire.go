@@ -38,8 +38,15 @@ type formKey struct {
 // chunks is the wire form of a packet.
 type chunks struct{ b []byte }
 
+// sharedStreams is up to which message stream ID chunks are kept on the packet. Players use the first; one connection
+// that plays a stream under many IDs must not multiply what the stream costs.
+const sharedStreams = 4
+
 // wire returns the packet's chunks. The lock is taken by the first viewer that needs them.
 func (c *class) wire(p *media.Packet) []byte {
+	if c.key.streamID > sharedStreams {
+		return encode(nil, p, c.key)
+	}
 	if w, ok := p.Derived(c.form).(*chunks); ok {
 		return w.b
 	}
@@ -53,14 +60,18 @@ func (c *class) wire(p *media.Packet) []byte {
 
 // encode appends the packet to the block, or to a new one.
 func (c *class) encode(p *media.Packet) []byte {
-	m := rtmp.Message{Type: rtmp.MessageType(p.MessageType()), Timestamp: p.Timestamp, StreamID: c.key.streamID, Payload: p.Payload}
 	need := rtmp.ChunkedSize(len(p.Payload), c.key.chunkSize)
 	if cap(c.block)-len(c.block) < need {
 		c.block = make([]byte, 0, max(blockSize, need))
 	}
 	at := len(c.block)
-	c.block = rtmp.AppendChunks(c.block, &m, rtmp.ChunkStreamFor(m.Type), c.key.chunkSize)
+	c.block = encode(c.block, p, c.key)
 	return c.block[at:]
+}
+
+func encode(dst []byte, p *media.Packet, k classKey) []byte {
+	m := rtmp.Message{Type: rtmp.MessageType(p.MessageType()), Timestamp: p.Timestamp, StreamID: k.streamID, Payload: p.Payload}
+	return rtmp.AppendChunks(dst, &m, rtmp.ChunkStreamFor(m.Type), k.chunkSize)
 }
 
 // registry interns classes and pumps, so that viewers of the same feed find each other.
