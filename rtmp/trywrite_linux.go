@@ -56,9 +56,17 @@ func (t *tryWriter) write(g *Gather) (int, error) {
 	return t.n, t.err
 }
 
+// writeTo makes raw system calls: the socket does not block, so that the scheduler need not be told. If it were, it
+// would take the processor away from a thread that writes to thousands of viewers, again and again.
 func (t *tryWriter) writeTo(fd uintptr) bool {
 	for {
-		n, _, errno := unix.Syscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&t.vecs[0])), uintptr(len(t.vecs)))
+		var n uintptr
+		var errno syscall.Errno
+		if v := &t.vecs[0]; len(t.vecs) == 1 {
+			n, _, errno = unix.RawSyscall(unix.SYS_WRITE, fd, uintptr(unsafe.Pointer(v.Base)), uintptr(v.Len))
+		} else {
+			n, _, errno = unix.RawSyscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(v)), uintptr(len(t.vecs)))
+		}
 		switch errno {
 		case 0:
 			t.n = int(n)
