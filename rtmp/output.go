@@ -19,30 +19,32 @@ const writeBudget = 256 << 10
 // output is the sending half of a connection. Whoever has something to send writes it without blocking; only when
 // the socket is full, or cannot say so, a goroutine waits for it and ends when all is sent.
 type output struct {
-	mu        sync.Mutex
+	// What every round looks at comes first, to be found in few cache lines.
+	mu       sync.Mutex
+	draining bool // a goroutine owns the socket
+	err      error
+	raw      rawSocket // nil where writes can only block
+	source   Source
+	control  []byte   // chunks of messages that were queued, ahead of media
+	rest     [][]byte // what a write left over; goes first
+	restSize int
+	writing  int // bytes of queued messages among what is being written, at most
+	sent     atomic.Uint64
+
 	nc        net.Conn
-	try       *tryWriter // nil where writes can only block
 	chunkSize int
 	window    uint32
 	limit     int
 	timeout   time.Duration
-	control   []byte   // chunks of messages that were queued, ahead of media
-	writing   int      // bytes of such chunks among what is being written, at most
-	bulk      int      // bytes among those two that may exceed the limit
-	rest      [][]byte // what a write left over; goes first
-	restSize  int
-	source    Source
-	draining  bool // a goroutine owns the socket
+	bulk      int // bytes waiting that may exceed the limit
 	finishing func()
-	err       error
 	room      chan struct{} // closed and renewed when a drain ends; nil when nobody waits
-	sent      atomic.Uint64
 }
 
 func (o *output) init(nc net.Conn, limit int, timeout time.Duration) {
 	o.nc, o.limit, o.timeout = nc, limit, timeout
 	o.chunkSize = DefaultChunkSize
-	o.try = newTryWriter(nc)
+	o.raw = newRawSocket(nc)
 	if o.timeout <= 0 {
 		o.timeout = 20 * time.Second
 	}
@@ -206,9 +208,9 @@ func (o *output) flush(g *Gather) {
 			return
 		}
 		n := 0
-		if o.try != nil {
+		if o.raw != nil {
 			var err error
-			if n, err = o.try.write(g); err != nil {
+			if n, err = g.writeTo(o.raw); err != nil {
 				o.fail(err)
 				return
 			}

@@ -8,21 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// vectors is a Gather's working space for the system call.
-type vectors []unix.Iovec
+// rawSocket is a TCP socket that can be written to without waiting for it; nil is a connection that is no such thing.
+type rawSocket = syscall.RawConn
 
-// tryWriter writes to a TCP socket without waiting for it.
-type tryWriter struct {
-	raw  syscall.RawConn
-	vecs vectors
-	n    int
-	err  error
-	call func(fd uintptr) bool // made once, so that a write allocates nothing
-}
-
-// newTryWriter returns nil for a connection that is not a plain socket, such as TLS.
-func newTryWriter(nc net.Conn) *tryWriter {
-	if b, ok := nc.(interface{ TCPConn() *net.TCPConn }); ok && b.TCPConn() != nil {
+// newRawSocket returns nil for a connection that is not a plain socket, such as TLS.
+func newRawSocket(nc net.Conn) rawSocket {
+	if b, ok := nc.(interface{ TCPConn() *net.TCPConn }); ok {
 		nc = b.TCPConn()
 	}
 	tc, ok := nc.(*net.TCPConn)
@@ -33,48 +24,58 @@ func newTryWriter(nc net.Conn) *tryWriter {
 	if err != nil {
 		return nil
 	}
-	t := &tryWriter{raw: raw}
-	t.call = t.writeTo
-	return t
+	return raw
 }
 
-// write returns how many bytes the socket took, which may be none.
-func (t *tryWriter) write(g *Gather) (int, error) {
-	g.vecs = g.vecs[:0]
-	for _, b := range g.bufs {
-		v := unix.Iovec{Base: &b[0]}
-		v.SetLen(len(b))
-		g.vecs = append(g.vecs, v)
+// vectors is what a write hands to the system. It belongs to the Gather, which serves one viewer after the other, so
+// that a viewer has no memory of its own to look at.
+type vectors struct {
+	list []unix.Iovec
+	n    int
+	err  error
+	call func(fd uintptr) bool // made once, so that a write allocates nothing
+}
+
+// writeTo returns how many bytes the socket took of what was gathered, which may be none.
+func (g *Gather) writeTo(raw rawSocket) (int, error) {
+	v := &g.vecs
+	if v.call == nil {
+		v.call = v.write
 	}
-	t.vecs, t.n, t.err = g.vecs, 0, nil
-	err := t.raw.Write(t.call)
-	t.vecs = nil
-	clear(g.vecs)
+	v.list = v.list[:0]
+	for _, b := range g.bufs {
+		iov := unix.Iovec{Base: &b[0]}
+		iov.SetLen(len(b))
+		v.list = append(v.list, iov)
+	}
+	v.n, v.err = 0, nil
+	err := raw.Write(v.call)
+	clear(v.list)
 	if err != nil {
 		return 0, err
 	}
-	return t.n, t.err
+	return v.n, v.err
 }
 
-// writeTo makes raw system calls: the socket does not block, so that the scheduler need not be told. If it were, it
+// write makes raw system calls: the socket does not block, so that the scheduler need not be told. If it were, it
 // would take the processor away from a thread that writes to thousands of viewers, again and again.
-func (t *tryWriter) writeTo(fd uintptr) bool {
+func (v *vectors) write(fd uintptr) bool {
 	for {
 		var n uintptr
 		var errno syscall.Errno
-		if v := &t.vecs[0]; len(t.vecs) == 1 {
-			n, _, errno = unix.RawSyscall(unix.SYS_WRITE, fd, uintptr(unsafe.Pointer(v.Base)), uintptr(v.Len))
+		if first := &v.list[0]; len(v.list) == 1 {
+			n, _, errno = unix.RawSyscall(unix.SYS_WRITE, fd, uintptr(unsafe.Pointer(first.Base)), uintptr(first.Len))
 		} else {
-			n, _, errno = unix.RawSyscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(v)), uintptr(len(t.vecs)))
+			n, _, errno = unix.RawSyscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(first)), uintptr(len(v.list)))
 		}
 		switch errno {
 		case 0:
-			t.n = int(n)
+			v.n = int(n)
 		case unix.EINTR:
 			continue
 		case unix.EAGAIN:
 		default:
-			t.err = errno
+			v.err = errno
 		}
 		return true
 	}

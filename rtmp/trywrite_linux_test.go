@@ -43,7 +43,7 @@ func TestOnlyTCPConnectionsAreWrittenToWithoutWaiting(t *testing.T) {
 		{"TLS", tls.Client(tcp, &tls.Config{}), false},
 		{"TLS over TCPConn", tls.Client(behind{tcp, tcp}, &tls.Config{}), false},
 	} {
-		if got := newTryWriter(test.nc) != nil; got != test.want {
+		if got := newRawSocket(test.nc) != nil; got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
 	}

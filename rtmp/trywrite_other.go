@@ -4,11 +4,11 @@ package rtmp
 
 import "net"
 
-// tryWriter is not to be had here: every write is made by a goroutine that may wait.
-type tryWriter struct{}
+// rawSocket is not to be had here: every write is made by a goroutine that may wait.
+type rawSocket interface{}
 
 type vectors struct{}
 
-func newTryWriter(net.Conn) *tryWriter { return nil }
+func newRawSocket(net.Conn) rawSocket { return nil }
 
-func (t *tryWriter) write(*Gather) (int, error) { return 0, nil }
+func (g *Gather) writeTo(rawSocket) (int, error) { return 0, nil }

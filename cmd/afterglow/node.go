@@ -168,12 +168,16 @@ func (n *node) run(ctx context.Context, hangup <-chan os.Signal) error {
 // retell is how often clients that come while the server goes are told.
 const retell = 100 * time.Millisecond
 
+// leastGrace is how long clients have even when shutdown.time gives them nothing: a connection that is closed while
+// something from the client is unread is reset, and the client never sees what it was told.
+const leastGrace = 200 * time.Millisecond
+
 // stop tells the clients, gives them time to go, and ends everything.
 func (n *node) stop() {
 	limit := n.config.Load().Shutdown.Time
 	n.draining.Store(true)
 	n.log.Info("shutting down", "connections", n.rtmp.ActiveConns(), "limit", limit)
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.Background(), max(limit, leastGrace))
 	defer cancel()
 	told := make(chan struct{})
 	n.tell()
