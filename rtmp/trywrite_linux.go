@@ -17,7 +17,7 @@ func newRawSocket(nc net.Conn) rawSocket {
 		nc = b.TCPConn()
 	}
 	tc, ok := nc.(*net.TCPConn)
-	if !ok {
+	if !ok || tc == nil {
 		return nil
 	}
 	raw, err := tc.SyscallConn()
