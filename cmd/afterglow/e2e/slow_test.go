@@ -144,7 +144,7 @@ func loadOf() load {
 	if long {
 		return load{players: 400, dead: 20, loops: 15}
 	}
-	return load{players: 100, dead: 6, loops: 3}
+	return load{players: 200, dead: 6, loops: 3}
 }
 
 // markEvery is how far apart the data messages are in the film that the slow player plays, in milliseconds.
