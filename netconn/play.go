@@ -256,8 +256,9 @@ func (p *player) Next(int) (Out, bool) {
 // next is what was held back for a notice, or the subscriber's next.
 func (p *player) next() (streams.Item, bool) {
 	if p.holding {
-		p.holding = false
-		return p.held, true
+		item := p.held
+		p.held, p.holding = streams.Item{}, false
+		return item, true
 	}
 	return p.sub.Next()
 }
@@ -344,6 +345,7 @@ func (p *player) hold(on bool) {
 	defer p.mu.Unlock()
 	p.paused = on
 	if !on {
+		p.held, p.holding = streams.Item{}, false // older than where the subscriber goes
 		p.sub.Resume()
 	}
 }

@@ -31,6 +31,7 @@ type Conn struct {
 
 	closed    atomic.Bool
 	lingering atomic.Bool
+	lastCall  atomic.Pointer[time.Timer] // ends a closing connection that will not end by itself
 }
 
 func newConn(nc net.Conn, limits Limits, writeTimeout time.Duration) *Conn {
@@ -209,7 +210,7 @@ func (c *Conn) CloseAfterFlush() {
 		return
 	}
 	// A far end that takes a byte now and then must not hold on for ever.
-	time.AfterFunc(c.out.timeout, func() { _ = c.Close() })
+	c.lastCall.Store(time.AfterFunc(c.out.timeout, func() { _ = c.Close() }))
 	c.out.finish(func() {
 		// Closing with unread input would reset the connection and take the last message along.
 		if hw, ok := c.nc.(interface{ CloseWrite() error }); ok {
@@ -229,6 +230,9 @@ func (c *Conn) Discard() {
 func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return nil
+	}
+	if t := c.lastCall.Load(); t != nil {
+		t.Stop()
 	}
 	return c.out.close(net.ErrClosed)
 }

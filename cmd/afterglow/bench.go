@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"time"
@@ -105,26 +103,8 @@ func writeBenchReport(r *bench.Report, jsonTo string, err error) error {
 	if r == nil || len(r.Steps) == 0 {
 		return err
 	}
-	if e := writeBenchFiles(r, jsonTo, os.Stdout); err == nil {
+	if e := bench.Write(r, jsonTo, os.Stdout); err == nil {
 		err = e
 	}
 	return err
-}
-
-func writeBenchFiles(r *bench.Report, jsonTo string, out io.Writer) error {
-	if jsonTo == "-" {
-		return r.WriteJSON(out)
-	}
-	if err := r.WriteTable(out); err != nil || jsonTo == "" {
-		return err
-	}
-	f, err := os.Create(jsonTo)
-	if err != nil {
-		return err
-	}
-	if err := r.WriteJSON(f); err != nil {
-		_ = f.Close()
-		return fmt.Errorf("%s: %w", jsonTo, err)
-	}
-	return f.Close()
 }

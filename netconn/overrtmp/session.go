@@ -221,12 +221,17 @@ func (s *session) pause() {
 	s.paused.Store(false)
 }
 
+// farewellTime is how long a client is listened to, though not understood, until it has been told to go.
+const farewellTime = 5 * time.Second
+
 // farewell tells a client that broke the rules of the chunk stream why it has to go. What it still sends cannot be
 // understood any more, and is thrown away until it hangs up or is given up.
 func (s *session) farewell(reason error) {
 	if !errors.Is(reason, rtmp.ErrProtocol) && !errors.Is(reason, rtmp.ErrLimit) {
 		return
 	}
+	// The notice may have to wait for an application that is busy with this client; the client may not.
+	s.setDeadline(time.Now().Add(farewellTime))
 	s.nc.Fail(reason)
 	s.conn.Discard()
 }

@@ -80,7 +80,7 @@ func (c *AbuseCmd) Run(ctx context.Context) error {
 	if r == nil {
 		return err
 	}
-	if e := r.write(c.JSON, os.Stdout); err == nil {
+	if e := Write(r, c.JSON, os.Stdout); err == nil {
 		err = e
 	}
 	if n := r.failures(); err == nil && n > 0 {

@@ -269,7 +269,7 @@ func TestAbuseReportSaysWhatHadAnEffect(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, table.String())
 		}
 	}
-	if err := r.write("-", &document); err != nil {
+	if err := Write(&r, "-", &document); err != nil {
 		t.Fatal(err)
 	}
 	var back AbuseReport

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -113,25 +112,6 @@ func (r *AbuseReport) WriteJSON(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(r)
-}
-
-// write writes the table to out, and JSON to a file, or JSON to out alone for "-".
-func (r *AbuseReport) write(jsonTo string, out io.Writer) error {
-	if jsonTo == "-" {
-		return r.WriteJSON(out)
-	}
-	if err := r.WriteTable(out); err != nil || jsonTo == "" {
-		return err
-	}
-	f, err := os.Create(jsonTo)
-	if err != nil {
-		return err
-	}
-	if err := r.WriteJSON(f); err != nil {
-		_ = f.Close()
-		return fmt.Errorf("%s: %w", jsonTo, err)
-	}
-	return f.Close()
 }
 
 func listAttacks(w io.Writer) error {
