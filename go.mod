@@ -3,6 +3,7 @@ module afterglow
 go 1.26
 
 require (
+	filippo.io/bigmod v0.1.0
 	github.com/alecthomas/kong v1.12.1
 	github.com/google/go-cmp v0.7.0
 	github.com/pires/go-proxyproto v0.8.1

@@ -1,0 +1,162 @@
+package rtmfp
+
+import (
+	"slices"
+	"time"
+
+	"afterglow/rtmfp/wire"
+)
+
+// Introducer is asked about hellos that seek somebody else: it makes a core a redirector and forwarder (RFC 7016 3.5.1.4 to 3.5.1.6).
+type Introducer interface {
+	// Introduce is called on the owner of the core. The question is answered by its methods, now or later, from the owner too;
+	// one that is never answered is silence, which is an answer.
+	Introduce(*Introduction)
+}
+
+// introductionLife is how long a question stays open: an initiator does not try longer.
+const introductionLife = 95 * time.Second
+
+// Introduction is the question whether an initiator may be introduced to whom it seeks.
+type Introduction struct {
+	// Hello is what the initiator asks. Its slices stay valid.
+	Hello
+
+	core  *Core
+	tag   []byte
+	until Instant
+	done  bool
+}
+
+// Tag is what the initiator recognises answers by.
+func (i *Introduction) Tag() []byte { return i.tag }
+
+// Core is the core that asks.
+func (i *Introduction) Core() *Core { return i.core }
+
+// Redirect tells the initiator addresses to try, and ends the question.
+func (i *Introduction) Redirect(to ...wire.Address) {
+	if i.settle() && len(to) > 0 {
+		i.core.sendRedirect(i.From, i.tag, to)
+	}
+}
+
+// To introduces the initiator to the far end of an open session of this core, and ends the question: that one is told of the
+// initiator's address (RFC 7016 2.3.3), the initiator of its address as we see it, and of others that are known.
+func (i *Introduction) To(s *Session, others ...wire.Address) {
+	if i.settle() {
+		i.core.introduceTo(s, i.Hello, i.tag, others)
+	}
+}
+
+// Ignore ends the question without an answer.
+func (i *Introduction) Ignore() { i.settle() }
+
+func (i *Introduction) settle() bool {
+	if i.done || i.core.now > i.until {
+		return false
+	}
+	i.done = true
+	i.core.asked--
+	return true
+}
+
+// introduce asks the introducer, if there is one and it has not too many questions already.
+func (c *Core) introduce(hello Hello, tag []byte) {
+	if c.config.Introducer == nil || c.closed {
+		c.stats.UnknownHellos++
+		return
+	}
+	c.forgetQuestions()
+	if c.asked >= c.config.Limits.Introductions {
+		c.stats.RefusedFull++
+		return
+	}
+	hello.Discriminator = slices.Clone(hello.Discriminator)
+	i := &Introduction{Hello: hello, core: c, tag: slices.Clone(tag), until: c.now.Add(introductionLife)}
+	c.asked++
+	c.stats.Introductions++
+	c.config.Introducer.Introduce(i)
+	if !i.done {
+		c.questions.push(i)
+	}
+}
+
+// forgetQuestions drops the questions that nobody has answered in time.
+func (c *Core) forgetQuestions() {
+	for c.questions.len() > 0 {
+		i := *c.questions.at(0)
+		if !i.done && c.now <= i.until {
+			return
+		}
+		if !i.done {
+			i.done = true
+			c.asked--
+		}
+		c.questions.pop()
+	}
+}
+
+func (c *Core) introduceTo(s *Session, hello Hello, tag []byte, others []wire.Address) {
+	if s == nil || s.state != stateOpen {
+		return
+	}
+	observed := wire.Address{AddrPort: hello.From.Addr, Origin: wire.OriginObserved}
+	s.queueControl(wire.FIHello{Discriminator: hello.Discriminator, ReplyAddress: observed, Tag: tag}.Append)
+	c.stats.HellosForwarded++
+	to := append([]wire.Address{{AddrPort: s.path.Addr, Origin: wire.OriginObserved}}, others...)
+	c.sendRedirect(hello.From, tag, to)
+}
+
+// IntroduceAll is the introducer that introduces everybody to everybody who has a session with the endpoint.
+type IntroduceAll struct{}
+
+// Introduce finds the session of whom the initiator seeks, on whichever core of the endpoint it is.
+func (IntroduceAll) Introduce(i *Introduction) {
+	c := i.core
+	peer, ok := c.config.Crypto.PeerNamed(i.Discriminator)
+	if !ok {
+		i.Ignore()
+		return
+	}
+	if s := c.Peer(peer); s != nil {
+		i.To(s)
+		return
+	}
+	hello, tag := i.Hello, i.tag
+	i.Ignore()
+	if shard, ok := c.group.shardOfPeer(peer, c.config.Shard); ok {
+		c.group.send(shard, func(other *Core) { other.introduceTo(other.Peer(peer), hello, tag, nil) })
+	}
+}
+
+// receiveForwardedHello answers an initiator whom a forwarder sends to us (RFC 7016 3.5.1.1.2). How often is bounded: the answer goes to an
+// address that the forwarder may have made up.
+func (s *Session) receiveForwardedHello(h wire.FIHello) {
+	c := s.core
+	c.stats.FIHellos++
+	if !s.hellos.take(c.now, c.config.Limits.ForwardedHellos) {
+		s.stats.hellosDropped++
+		c.stats.RefusedBusy++
+		return
+	}
+	if path, ok := c.pathTo(h.ReplyAddress.AddrPort); ok {
+		c.answerHello(Hello{From: path, Discriminator: h.Discriminator, Forwarded: true}, h.Tag)
+	}
+}
+
+// allowance is a bucket of permissions that fills by half of its size each second.
+type allowance struct {
+	used   float32
+	filled Instant
+}
+
+func (a *allowance) take(now Instant, size int) bool {
+	a.used = max(0, a.used-float32(now.Sub(a.filled).Seconds())*float32(size)/2)
+	a.filled = now
+	if a.used+1 > float32(size) {
+		return false
+	}
+	a.used++
+	return true
+}

@@ -1,0 +1,291 @@
+package rtmfp
+
+import (
+	"time"
+
+	"afterglow/rtmfp/wire"
+)
+
+// FlowHandler is told what comes in on a receiving flow, on the owner of its core.
+type FlowHandler interface {
+	// Message takes a message.
+	Message(*ReceiveFlow, Message)
+
+	// Ended is the last call: nil when all messages have been delivered, else the reason for which the session has ended. A flow
+	// that we rejected ends without it.
+	Ended(*ReceiveFlow, error)
+}
+
+// Message is a message that has arrived.
+type Message struct {
+	// Data is valid until Message returns.
+	Data []byte
+
+	// Sequence is the number of the message's first fragment. In network order it tells which of two messages was sent first.
+	Sequence uint64
+
+	// Gap says that the sender has given up messages between the one before and this one.
+	Gap bool
+}
+
+type receiveState uint8
+
+const (
+	receiveOpen receiveState = iota
+	receiveRejected
+	receiveLingering
+	receiveClosed
+)
+
+// The periods of receiving (RFC 7016 3.6.3.4.4, 3.6.3.8).
+const (
+	delayedAck    = 200 * time.Millisecond
+	receiveLinger = 120 * time.Second
+)
+
+// ReceiveFlow is a receiving flow (RFC 7016 3.6.3). Its methods are for the owner of its core.
+type ReceiveFlow struct {
+	session    *Session
+	handler    FlowHandler
+	associated *SendFlow
+	metadata   []byte
+	id         uint64
+	sequences  sequenceSet
+	buffer     reassembly
+	capacity   int // BUFFER_CAPACITY
+	final      uint64
+	window     uint64 // PREV_RWND
+	hasWindow  bool
+	exception  uint64
+	state      receiveState
+	shouldAck  bool
+	paused     bool
+	delivering bool
+	ended      bool
+}
+
+// Session is the session of the flow.
+func (f *ReceiveFlow) Session() *Session { return f.session }
+
+// ID is the far end's number of the flow.
+func (f *ReceiveFlow) ID() uint64 { return f.id }
+
+// Metadata is what the far end says the flow is for. Not to be changed.
+func (f *ReceiveFlow) Metadata() []byte { return f.metadata }
+
+// Associated is our own flow that this one answers, or nil (RFC 7016 2.3.11.1.2).
+func (f *ReceiveFlow) Associated() *SendFlow { return f.associated }
+
+// IsOpen says whether messages may still come.
+func (f *ReceiveFlow) IsOpen() bool { return f.state == receiveOpen }
+
+// Buffered is what the flow holds in bytes, with an overhead for each fragment.
+func (f *ReceiveFlow) Buffered() int { return f.buffer.size() }
+
+// SetNetworkOrder has messages delivered as soon as they are complete, whatever is missing before them. The default is the sender's order.
+func (f *ReceiveFlow) SetNetworkOrder(on bool) { f.buffer.networkOrder = on }
+
+// SetCapacity sets how many bytes the flow may buffer, from the next acknowledgement on. Zero stops the far end: some (librtmfp)
+// then close their session.
+func (f *ReceiveFlow) SetCapacity(bytes int) {
+	f.capacity = max(bytes, 0)
+	f.acknowledgeNow()
+}
+
+// Pause holds messages back; the far end may go on until the buffer is full.
+func (f *ReceiveFlow) Pause() { f.paused = true }
+
+// Resume delivers what was held back, and what comes.
+func (f *ReceiveFlow) Resume() {
+	if !f.paused {
+		return
+	}
+	f.paused = false
+	f.deliver()
+	f.acknowledgeNow()
+}
+
+// Reject tells the far end to close the flow, with a code that the application defines (RFC 7016 3.6.3.7).
+func (f *ReceiveFlow) Reject(code uint64) {
+	if f.state != receiveOpen {
+		return
+	}
+	f.state = receiveRejected
+	f.exception = code
+	f.session.in.buffered -= f.buffer.size()
+	f.buffer.clear()
+	f.ended = true
+	f.acknowledgeNow()
+}
+
+// rejectFor rejects a flow on our own account, and says so to its handler.
+func (f *ReceiveFlow) rejectFor(err error) {
+	handler := f.handler
+	f.Reject(0)
+	handler.Ended(f, err)
+}
+
+func (f *ReceiveFlow) acknowledgeNow() {
+	if f.session.state != stateOpen || f.state == receiveClosed {
+		return
+	}
+	f.session.in.ack(f)
+	f.session.in.ackNow = true
+	f.session.mark()
+}
+
+// take follows RFC 7016 3.6.3.2 for one fragment.
+func (f *ReceiveFlow) take(u *wire.UserData) {
+	in := &f.session.in
+	in.ack(f)
+	known := f.sequences.contains(u.Sequence)
+	if f.state != receiveOpen || f.hasWindow && f.window < 2 || u.Abandon || known || f.sequences.gaps() {
+		in.ackNow = true
+	}
+	if !known && !f.admit(u) {
+		f.session.stats.fragmentsDropped++
+		in.ackNow = true
+		return
+	}
+	if u.Final && !known && f.final == 0 {
+		f.final = u.Sequence
+		in.ackNow = true
+	}
+	if f.direct(u, known) {
+		f.complete()
+		return
+	}
+	if !known && !u.Abandon && f.state == receiveOpen {
+		before := f.buffer.size()
+		err := f.buffer.insert(u.Sequence, u.Fragment, u.Data)
+		in.buffered += f.buffer.size() - before
+		if err != nil {
+			f.session.stats.messagesTooLong++
+			f.rejectFor(err)
+		}
+	}
+	f.sequences.forward(u.FSN)
+	f.sequences.add(u.Sequence)
+	if f.sequences.gaps() || f.capacity-f.buffer.size() < wire.BufferBlock {
+		in.ackNow = true
+	}
+	f.deliver()
+	f.complete()
+}
+
+// direct delivers a whole message that comes in order without a detour.
+func (f *ReceiveFlow) direct(u *wire.UserData, known bool) bool {
+	if known || u.Abandon || u.Fragment != wire.Whole || f.state != receiveOpen || f.paused || f.delivering || f.buffer.size() > 0 {
+		return false
+	}
+	f.sequences.forward(u.FSN)
+	if f.sequences.cumulative()+1 != u.Sequence {
+		return false
+	}
+	f.sequences.add(u.Sequence)
+	f.delivering = true
+	f.handler.Message(f, Message{Data: u.Data, Sequence: u.Sequence, Gap: f.buffer.passed(u.Sequence)})
+	f.delivering = false
+	f.deliver() // what came meanwhile: nothing, unless the handler had us paused and resumed
+	return true
+}
+
+// admit says whether a fragment may be held. What has to come next always may, else nothing could go on.
+func (f *ReceiveFlow) admit(u *wire.UserData) bool {
+	if f.state != receiveOpen || u.Abandon || len(u.Data) == 0 && f.buffer.size() < f.capacity {
+		return f.hasRoomFor(u.Sequence)
+	}
+	if u.Sequence == max(f.sequences.cumulative(), u.FSN)+1 {
+		return true
+	}
+	limits := &f.session.core.config.Limits
+	if f.buffer.size()+len(u.Data) > 2*f.capacity+initialWindow || f.session.in.buffered+len(u.Data) > limits.SessionBuffer {
+		return false
+	}
+	return f.hasRoomFor(u.Sequence)
+}
+
+// hasRoomFor says whether the number can be noted: a set with too many holes takes no more.
+func (f *ReceiveFlow) hasRoomFor(sequence uint64) bool {
+	ranges := f.sequences.ranges()
+	return len(ranges) < maxSequenceRanges || ranges[len(ranges)-1].To >= sequence
+}
+
+// deliver gives the handler what is complete (RFC 7016 3.6.3.3).
+func (f *ReceiveFlow) deliver() {
+	if f.delivering {
+		return
+	}
+	f.delivering = true
+	in := &f.session.in
+	for f.state == receiveOpen || f.state == receiveLingering {
+		if f.paused || f.ended || f.session.state != stateOpen {
+			break
+		}
+		before := f.buffer.size()
+		m, ok := f.buffer.next(f.sequences.cumulative())
+		in.buffered += f.buffer.size() - before
+		if !ok {
+			break
+		}
+		f.handler.Message(f, Message{Data: m.data, Sequence: m.first, Gap: m.gap})
+	}
+	f.delivering = false
+	f.finish()
+}
+
+// complete notes that everything has come (RFC 7016 3.6.3.8).
+func (f *ReceiveFlow) complete() {
+	if f.final == 0 || f.sequences.cumulative() < f.final || f.state >= receiveLingering || f.session.state != stateOpen {
+		return
+	}
+	f.session.in.linger(f)
+	f.acknowledgeNow()
+	f.finish()
+}
+
+// finish tells the handler that all messages of a complete flow are delivered.
+func (f *ReceiveFlow) finish() {
+	if f.state != receiveLingering || f.ended || f.buffer.size() > 0 || f.delivering {
+		return
+	}
+	f.tell(nil)
+}
+
+func (f *ReceiveFlow) tell(err error) {
+	if f.ended {
+		return
+	}
+	f.ended = true
+	f.buffer.clear()
+	f.handler.Ended(f, err)
+}
+
+// advertise is the receive window in blocks (RFC 7016 3.6.3.5).
+func (f *ReceiveFlow) advertise() uint64 {
+	free := min(f.capacity-f.buffer.size(), f.session.core.config.Limits.SessionBuffer-f.session.in.buffered)
+	blocks := (max(free, 0) + wire.BufferBlock - 1) / wire.BufferBlock
+	if blocks == 0 && f.capacity > 0 && !f.paused {
+		blocks = 1
+	}
+	return uint64(blocks)
+}
+
+// appendAck appends the flow's acknowledgement, with an exception report before it if it is rejected (RFC 7016 3.6.3.4.3), or nothing
+// if that does not fit.
+func (f *ReceiveFlow) appendAck(p []byte, limit int) ([]byte, bool) {
+	begin := len(p)
+	if f.state == receiveRejected {
+		p = wire.FlowException{FlowID: f.id, Code: f.exception}.Append(p)
+	}
+	blocks := f.advertise()
+	ack := wire.Ack{FlowID: f.id, BufferBlocks: blocks, Cumulative: f.sequences.cumulative(), Ranges: f.sequences.ranges()}
+	at := len(p)
+	p = ack.AppendRange(p, limit)
+	if len(p) == at || len(p) > limit {
+		return p[:begin], false
+	}
+	f.window, f.hasWindow = blocks, true
+	f.shouldAck = false
+	return p, true
+}

@@ -1,0 +1,491 @@
+package rtmfp
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"afterglow/rtmfp/wire"
+)
+
+// Priority says which flows of a session go first. Flows of the same priority take turns, packet by packet.
+type Priority uint8
+
+// The priorities, lowest first.
+const (
+	PriorityBackground Priority = iota
+	PriorityBulk
+	PriorityRoutine
+	PriorityVideo
+	PriorityAudio
+	PriorityData
+	PriorityCommand
+	PriorityImmediate
+	priorities
+)
+
+// SendHandler is told what happens to a sending flow, on the owner of its core.
+type SendHandler interface {
+	// Writable says that the flow could send now and has nothing in its queue. Messages that Send takes within the call go out at
+	// once. It is asked again after each packet as long as it gives something; else not before SendFlow.Wake.
+	Writable(*SendFlow)
+
+	// Settled says that a message for which a receipt was asked has been delivered, or never will be.
+	Settled(f *SendFlow, id MessageID, delivered bool)
+
+	// Ended is the last call: nil when the far end has everything, an *ExceptionError when it has rejected the flow, else the
+	// reason for which the session has ended. The flow takes no messages any more.
+	Ended(*SendFlow, error)
+}
+
+// FlowConfig says how a sending flow is opened.
+type FlowConfig struct {
+	// Metadata tells the far end what the flow is for.
+	Metadata []byte
+
+	// Return is the receiving flow that this one answers, or nil (RFC 7016 2.3.11.1.2).
+	Return *ReceiveFlow
+
+	// Priority among the flows of the session (default PriorityBackground).
+	Priority Priority
+
+	// TimeCritical marks packets with this flow's data as real-time (RFC 7016 2.2.4).
+	TimeCritical bool
+
+	// Handler is told what happens; nil is nobody.
+	Handler SendHandler
+}
+
+type sendState uint8
+
+const (
+	sendOpen sendState = iota
+	sendClosing
+	sendClosed
+)
+
+// initialWindow is the receive window in bytes that a flow assumes before the first acknowledgement (RFC 7016 3.6.2).
+const initialWindow = 65536
+
+// SendFlow is a sending flow (RFC 7016 3.6.2). Its methods are for the owner of its core.
+type SendFlow struct {
+	session      *Session
+	handler      SendHandler
+	id           uint64
+	startup      []byte // STARTUP_OPTIONS
+	metadata     []byte
+	queue        sendQueue
+	final        uint64 // F_FINAL_SN
+	outstanding  int
+	window       int // RX_BUFFER_SIZE
+	probeAt      Instant
+	probeEvery   time.Duration
+	exception    *ExceptionError
+	state        sendState
+	priority     Priority
+	timeCritical bool
+	ready        bool
+	fed          bool // whether the handler may have more
+	ended        bool
+}
+
+// OpenFlow opens a sending flow. The far end hears of it with its first message (RFC 7016 3.6.2.1).
+func (s *Session) OpenFlow(config FlowConfig) (*SendFlow, error) {
+	switch {
+	case s.state != stateOpen:
+		return nil, ErrClosed
+	case len(config.Metadata) > s.core.config.Limits.Metadata:
+		return nil, ErrMetadataTooLong
+	case config.Return != nil && (config.Return.session != s || config.Return.state != receiveOpen):
+		return nil, fmt.Errorf("rtmfp: return to a flow that is not open: %w", ErrFlowClosed)
+	case config.Priority >= priorities:
+		return nil, fmt.Errorf("rtmfp: priority %d: the highest is %d", config.Priority, priorities-1)
+	}
+	f := &SendFlow{
+		session: s, handler: config.Handler, id: s.out.newFlowID(), window: initialWindow,
+		priority: config.Priority, timeCritical: config.TimeCritical, probeAt: Never,
+	}
+	f.queue.init()
+	f.startup = wire.AppendOption(nil, wire.OptionMetadata, config.Metadata)
+	f.metadata = f.startup[len(f.startup)-len(config.Metadata):]
+	if config.Return != nil {
+		f.startup = wire.AppendOption(f.startup, wire.OptionReturnAssociation, wire.AppendVLU(nil, config.Return.id))
+	}
+	s.out.add(f)
+	return f, nil
+}
+
+// Session is the session of the flow.
+func (f *SendFlow) Session() *Session { return f.session }
+
+// ID is the flow's number in its session.
+func (f *SendFlow) ID() uint64 { return f.id }
+
+// Metadata is what the flow was opened with. Not to be changed.
+func (f *SendFlow) Metadata() []byte { return f.metadata }
+
+// Queued is the number of bytes that are neither delivered nor abandoned.
+func (f *SendFlow) Queued() int { return f.queue.bytes }
+
+// IsOpen says whether the flow takes messages.
+func (f *SendFlow) IsOpen() bool { return f.state == sendOpen }
+
+// SetPriority changes the flow's priority from the next packet on.
+func (f *SendFlow) SetPriority(p Priority) {
+	f.session.out.unready(f)
+	f.priority = min(p, priorities-1)
+	f.Wake()
+}
+
+// Send queues a message. It fails with ErrFlowClosed, ErrMessageTooLong or ErrQueueFull.
+func (f *SendFlow) Send(o Outgoing) (MessageID, error) {
+	limits := &f.session.core.config.Limits
+	size := len(o.Head) + len(o.Body)
+	switch {
+	case f.state != sendOpen || f.exception != nil:
+		return 0, ErrFlowClosed
+	case len(o.Head) > HeadSize || size > limits.Message:
+		return 0, ErrMessageTooLong
+	case f.queue.bytes > 0 && f.queue.bytes+size > limits.SendQueue:
+		return 0, ErrQueueFull
+	}
+	id := f.queue.add(&o, f.fragmentSize())
+	f.session.out.wake(f)
+	return id, nil
+}
+
+// fragmentSize is the most data that surely fits a packet with all headers and the startup options (RFC 7016 3.6.2.2).
+func (f *SendFlow) fragmentSize() int {
+	const headers = wire.MaxHeaderSize + wire.ChunkHeaderSize + 1 + 3*10
+	size := f.session.core.config.Limits.Packet - headers
+	if f.startup != nil {
+		size -= len(f.startup) + 1
+	}
+	return max(size, 64)
+}
+
+// Abandon gives a message up: what was not sent is not sent any more (RFC 7016 3.6.2.7).
+func (f *SendFlow) Abandon(id MessageID) {
+	if m := f.queue.message(id); m != nil {
+		f.abandon(id, m)
+		f.session.out.wake(f)
+	}
+}
+
+func (f *SendFlow) abandon(id MessageID, m *outgoing) {
+	if m.abandoned || m.remaining == 0 {
+		return
+	}
+	f.queue.abandon(m)
+	f.session.stats.messagesAbandoned++
+	f.settle(id, m, false)
+}
+
+func (f *SendFlow) settle(id MessageID, m *outgoing, delivered bool) {
+	receipt := m.receipt
+	if f.queue.settle(m) && receipt && f.handler != nil {
+		f.handler.Settled(f, id, delivered)
+	}
+}
+
+// Wake has the handler's Writable asked again.
+func (f *SendFlow) Wake() {
+	f.fed = f.handler != nil
+	f.session.out.wake(f)
+}
+
+// Close ends the flow once everything in its queue is delivered or abandoned (RFC 7016 3.6.2.11).
+func (f *SendFlow) Close() {
+	if f.state != sendOpen {
+		return
+	}
+	f.state = sendClosing
+	next := f.queue.nextSequence()
+	if f.queue.fragments.len() > 0 && !f.queue.fragment(next-1).is(everSent) {
+		f.final = next - 1
+	} else {
+		f.final = next
+		f.queue.addFinal()
+	}
+	f.session.out.wake(f)
+}
+
+// Cancel ends the flow and abandons everything in its queue.
+func (f *SendFlow) Cancel() {
+	f.abandonAll()
+	f.Close()
+}
+
+func (f *SendFlow) abandonAll() {
+	// Not those that a handler sends while it hears of the others.
+	for id, end := f.queue.firstMessage, f.queue.firstMessage+MessageID(f.queue.messages.len()); id < end; id++ {
+		f.abandon(id, f.queue.message(id))
+	}
+}
+
+// reject takes a Flow Exception Report (RFC 7016 3.6.2.10).
+func (f *SendFlow) reject(code uint64) {
+	if f.exception != nil {
+		return
+	}
+	f.exception = &ExceptionError{code}
+	f.abandonAll()
+	f.Close()
+	f.tell(f.exception)
+	f.session.out.wake(f)
+}
+
+// tell gives the handler the last word, once.
+func (f *SendFlow) tell(err error) {
+	if f.ended {
+		return
+	}
+	f.ended = true
+	if f.handler != nil {
+		f.handler.Ended(f, err)
+	}
+}
+
+// next finds the fragment to send, giving up what is past its deadline (RFC 7016 3.6.2.3).
+func (f *SendFlow) next(now Instant) (uint64, bool) {
+	q := &f.queue
+	for {
+		q.trim()
+		if q.fragments.len() == 0 {
+			return 0, false
+		}
+		n, ok := f.eligible()
+		if !ok {
+			return 0, false
+		}
+		fragment := q.fragment(n)
+		m := q.message(fragment.message)
+		if fragment.is(abandoned) || !f.late(m, now) {
+			return n, true
+		}
+		f.abandon(fragment.message, m)
+	}
+}
+
+// eligible finds the first entry that may be sent: one that is not in flight and not abandoned, or the first of all, or the final one.
+func (f *SendFlow) eligible() (uint64, bool) {
+	q := &f.queue
+	if first := q.fragments.at(0); !first.is(inFlight | received) {
+		return q.base, true
+	}
+	end := q.nextSequence()
+	for q.scan = max(q.scan, q.base); q.scan < end; q.scan++ {
+		fragment := q.fragment(q.scan)
+		if fragment.is(inFlight|received) || fragment.is(abandoned) && q.scan != f.final {
+			continue
+		}
+		return q.scan, true
+	}
+	return 0, false
+}
+
+func (f *SendFlow) late(m *outgoing, now Instant) bool {
+	if m.finishBy != 0 && now > m.finishBy {
+		return true
+	}
+	return !m.started && m.startBy != 0 && now > m.startBy
+}
+
+// blocked says whether the receiver's buffer holds the flow back (RFC 7016 3.6.2.9).
+func (f *SendFlow) blocked() bool { return f.exception == nil && f.outstanding >= f.window }
+
+// suspended says whether the receiver has closed its buffer, so that only a probe can find out when it opens.
+func (f *SendFlow) suspended() bool {
+	return f.exception == nil && f.window == 0 && f.queue.fragments.len() > 0
+}
+
+// fill appends fragments to a packet while there is room, and tells whether the flow has more to send.
+func (f *SendFlow) fill(p []byte, limit int) (packet []byte, more bool) {
+	s := f.session
+	var last uint64
+	for {
+		if f.blocked() {
+			return p, false
+		}
+		n, ok := f.next(s.core.now)
+		if !ok {
+			if !f.feed() {
+				return p, false
+			}
+			continue
+		}
+		before := len(p)
+		if p, ok = f.appendFragment(p, limit, n, last != 0 && n == last+1, last == 0); !ok {
+			return p, true
+		}
+		f.sent(n, len(p)-before)
+		last = n
+	}
+}
+
+// feed asks the handler for messages.
+func (f *SendFlow) feed() bool {
+	if !f.fed || f.state != sendOpen {
+		return false
+	}
+	before := f.queue.nextSequence()
+	f.fed = false
+	f.handler.Writable(f)
+	given := f.queue.nextSequence() != before
+	f.fed = f.fed || given
+	return given && f.session.state == stateOpen
+}
+
+// appendFragment appends a chunk with a fragment if it fits.
+func (f *SendFlow) appendFragment(p []byte, limit int, n uint64, follows, first bool) ([]byte, bool) {
+	q := &f.queue
+	fragment := q.fragment(n)
+	u := wire.UserData{
+		FlowID: f.id, Sequence: n, FSN: q.forward(), Fragment: fragment.control,
+		Abandon: fragment.is(abandoned), Final: n == f.final,
+	}
+	if first && f.startup != nil {
+		u.HasOptions, u.Options = true, f.startup
+	}
+	length := int(fragment.length)
+	if u.Abandon {
+		length = 0
+	}
+	if follows {
+		if len(p)+u.NextHeaderSize()+length > limit {
+			return p, false
+		}
+		p = u.AppendNextHeader(p, length)
+	} else {
+		if len(p)+u.HeaderSize()+length > limit {
+			return p, false
+		}
+		p = u.AppendHeader(p, length)
+	}
+	if length == 0 {
+		return p, true
+	}
+	return q.message(fragment.message).append(p, int(fragment.offset), length), true
+}
+
+// sent notes that a fragment is in flight (RFC 7016 3.6.2.3 steps 12 to 16).
+func (f *SendFlow) sent(n uint64, size int) {
+	out := &f.session.out
+	fragment := f.queue.fragment(n)
+	if fragment.is(everSent) {
+		f.session.stats.fragmentsRepeated++
+	}
+	f.session.stats.fragmentsSent++
+	fragment.flags |= inFlight | everSent
+	fragment.flags &^= sentAbandoned
+	if fragment.is(abandoned) {
+		fragment.flags |= sentAbandoned
+	}
+	fragment.naks = 0
+	fragment.size = uint16(size)
+	fragment.tsn = out.nextTSN
+	out.nextTSN++
+	out.transmitted.push(sentRef{f, n, fragment.tsn})
+	f.outstanding += size
+	out.outstanding += size
+	out.packetBytes += size
+	out.packetTimeCritical = out.packetTimeCritical || f.timeCritical
+	f.queue.message(fragment.message).started = true
+}
+
+// land takes a fragment out of flight.
+func (f *SendFlow) land(fragment *sendFragment) {
+	if fragment.is(inFlight) {
+		fragment.flags &^= inFlight
+		f.outstanding -= int(fragment.size)
+		f.session.out.outstanding -= int(fragment.size)
+	}
+}
+
+// lose has a fragment sent again, or given up.
+func (f *SendFlow) lose(n uint64) {
+	f.land(f.queue.fragment(n))
+	f.queue.scan = min(f.queue.scan, n)
+	f.session.stats.fragmentsLost++
+	f.session.out.wake(f)
+}
+
+// acknowledge takes an acknowledgement (RFC 7016 3.6.2.4).
+func (f *SendFlow) acknowledge(a wire.Ack) {
+	f.startup = nil
+	f.window = int(min(a.BufferBlocks, math.MaxInt32/wire.BufferBlock)) * wire.BufferBlock
+	f.receivedRange(f.queue.base, a.Cumulative)
+	for _, r := range a.Ranges {
+		f.receivedRange(r.From, r.To)
+	}
+	f.queue.trim()
+	f.probe()
+	if f.state == sendClosing && f.queue.fragments.len() == 0 {
+		f.complete()
+		return
+	}
+	f.session.out.wake(f)
+}
+
+func (f *SendFlow) receivedRange(from, to uint64) {
+	q := &f.queue
+	from = max(from, q.base)
+	end := q.nextSequence()
+	if to < end {
+		end = to + 1
+	}
+	out := &f.session.out
+	for n := from; n < end; n++ {
+		fragment := q.fragment(n)
+		if fragment.is(received) || !fragment.is(everSent) {
+			continue
+		}
+		if fragment.is(inFlight) {
+			out.cc.acknowledged(int(fragment.size))
+		}
+		f.land(fragment)
+		out.highestAcked = max(out.highestAcked, fragment.tsn)
+		f.deliver(fragment)
+	}
+}
+
+// deliver counts a fragment that the far end has. The handler comes last: it may send, which moves the queue in memory.
+func (f *SendFlow) deliver(fragment *sendFragment) {
+	q := &f.queue
+	id := fragment.message
+	m := q.message(id)
+	tell := m.remaining == 1 && !m.abandoned && q.settle(m) && m.receipt && f.handler != nil
+	q.count(fragment)
+	if tell {
+		f.handler.Settled(f, id, true)
+	}
+}
+
+// complete is the end of a flow of which the far end has everything, or has rejected.
+func (f *SendFlow) complete() {
+	f.state = sendClosed
+	f.session.out.remove(f)
+	f.tell(nil)
+}
+
+// probe arms or disarms the Buffer Probe (RFC 7016 3.6.2.9.1).
+func (f *SendFlow) probe() {
+	switch {
+	case !f.suspended():
+		f.probeAt = Never
+	case f.probeAt == Never:
+		f.probeEvery = max(time.Second, f.session.rtt.timeout())
+		f.probeAt = f.session.core.now.Add(f.probeEvery)
+	}
+}
+
+// probeTimer sends a probe when it is due.
+func (f *SendFlow) probeTimer(now Instant) {
+	if f.probeAt > now {
+		return
+	}
+	f.session.queueControl(wire.BufferProbe{FlowID: f.id}.Append)
+	f.session.asked()
+	f.probeEvery = min(f.probeEvery*3/2, max(time.Minute, f.session.rtt.timeout()))
+	f.probeAt = now.Add(f.probeEvery)
+}

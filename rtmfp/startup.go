@@ -1,0 +1,330 @@
+package rtmfp
+
+import (
+	"bytes"
+	"hash/maphash"
+	"net/netip"
+	"slices"
+
+	"afterglow/rtmfp/wire"
+)
+
+// tag matches answers to the opening session that they are for (RFC 7016 2.3.2). Its first byte is the shard of the core that waits.
+type tag [16]byte
+
+// keyingKey names an IIKeying that is being answered.
+type keyingKey struct {
+	from Path
+	id   uint32
+	sum  uint64
+}
+
+// seed makes sums of keying components, which only tell repetitions from news.
+var seed = maphash.MakeSeed()
+
+func (c *Core) receiveStartup(from Path, sealed []byte) {
+	if len(sealed) > c.config.Limits.Startup+64 {
+		c.stats.DroppedTooLong++
+		return
+	}
+	plain, err := c.startup.Open(sealed)
+	if err != nil {
+		c.stats.DroppedVerification++
+		return
+	}
+	c.receiveStartupPacket(from, plain)
+}
+
+// receiveStartupPacket takes a plain packet of the startup pseudo-session.
+func (c *Core) receiveStartupPacket(from Path, plain []byte) {
+	header, chunks, err := wire.ParseHeader(plain)
+	if err != nil || header.Mode != wire.ModeStartup {
+		c.stats.DroppedSyntax++
+		return
+	}
+	for {
+		chunk, rest, ok := wire.NextChunk(chunks)
+		if !ok {
+			return
+		}
+		chunks = rest
+		c.receiveStartupChunk(from, chunk)
+	}
+}
+
+func (c *Core) receiveStartupChunk(from Path, chunk wire.Chunk) {
+	var err error
+	switch chunk.Type {
+	case wire.ChunkIHello:
+		err = c.receiveIHello(from, chunk.Payload)
+	case wire.ChunkRHello:
+		err = c.receiveRHello(from, chunk.Payload)
+	case wire.ChunkRedirect:
+		err = c.receiveRedirect(from, chunk.Payload)
+	case wire.ChunkIIKeying:
+		err = c.receiveIIKeying(from, chunk.Payload)
+	case wire.ChunkFragment:
+		err = c.receiveFragment(from, chunk.Payload)
+	default:
+		c.stats.IgnoredChunks++
+	}
+	if err != nil {
+		c.stats.DroppedSyntax++
+	}
+}
+
+func (c *Core) receiveIHello(from Path, payload []byte) error {
+	hello, err := wire.ParseIHello(payload)
+	if err != nil {
+		return err
+	}
+	c.stats.IHellos++
+	c.answerHello(Hello{From: from, Discriminator: hello.Discriminator}, hello.Tag)
+	return nil
+}
+
+// answerHello gives our certificate, or other addresses, to who asks for one of our identities (RFC 7016 3.5.1.1.2), and asks
+// the introducer about all others. Nothing is kept of a hello that is answered.
+func (c *Core) answerHello(hello Hello, tag []byte) {
+	for _, l := range c.identities {
+		if l.listener.Accept == nil || !l.identity.SelectedBy(hello.Discriminator) {
+			continue
+		}
+		if l.listener.Redirect != nil {
+			if to := l.listener.Redirect(hello); len(to) > 0 {
+				c.sendRedirect(hello.From, tag, to)
+				return
+			}
+		}
+		c.sendRHello(l, hello.From, tag)
+		return
+	}
+	if !hello.Forwarded {
+		c.introduce(hello, tag)
+	}
+}
+
+func (c *Core) sendRHello(l *localIdentity, to Path, tag []byte) {
+	if c.closed || c.full() {
+		c.stats.RefusedFull++
+		return
+	}
+	certificate := l.identity.Certificate()
+	cookie := c.cookies.make(c.now, certificate.PeerID(), to)
+	c.stats.RHellosSent++
+	c.sendStartup(0, to, func(b []byte) []byte {
+		return wire.RHello{TagEcho: tag, Cookie: cookie[:], Certificate: certificate.Bytes()}.Append(b)
+	})
+}
+
+func (c *Core) sendRedirect(to Path, tag []byte, destinations []wire.Address) {
+	c.stats.RedirectsSent++
+	c.sendStartup(0, to, func(b []byte) []byte {
+		return wire.Redirect{TagEcho: tag, Destinations: destinations}.Append(b)
+	})
+}
+
+// receiveIIKeying begins to answer an initiator whose cookie proves that it is where it says (RFC 7016 3.5.1.1.2).
+func (c *Core) receiveIIKeying(from Path, payload []byte) error {
+	k, err := wire.ParseIIKeying(payload)
+	if err != nil {
+		return err
+	}
+	c.stats.IIKeyings++
+	prefix, verdict := c.cookies.check(c.now, k.Cookie, from)
+	if verdict == cookieForged || verdict == cookieExpired {
+		c.stats.DroppedCookie++
+		return nil
+	}
+	l := c.identityOf(prefix)
+	if l == nil || c.closed {
+		c.stats.DroppedCookie++
+		return nil
+	}
+	if verdict == cookieMoved {
+		c.changeCookie(l, from, k)
+		return nil
+	}
+	far, err := c.config.Crypto.ParseCertificate(k.Certificate)
+	if err != nil {
+		return err
+	}
+	if shard, ok := c.shardConcerned(from.Addr, far.PeerID()); ok {
+		own := slices.Clone(payload)
+		if c.group.send(shard, func(other *Core) { other.receiveHandedKeying(from, own) }) {
+			return nil
+		}
+	}
+	c.respond(l, from, far, k)
+	return nil
+}
+
+// receiveHandedKeying takes an IIKeying from another core of the group, which has checked its cookie.
+func (c *Core) receiveHandedKeying(from Path, payload []byte) {
+	k, err := wire.ParseIIKeying(payload)
+	if err != nil {
+		return
+	}
+	prefix, verdict := c.cookies.check(c.now, k.Cookie, from)
+	l := c.identityOf(prefix)
+	far, err := c.config.Crypto.ParseCertificate(k.Certificate)
+	if verdict != cookieGood || l == nil || err != nil || c.closed {
+		c.stats.DroppedCookie++
+		return
+	}
+	c.respond(l, from, far, k)
+}
+
+// shardConcerned finds another core that has a session with the peer, or opens one to its address.
+func (c *Core) shardConcerned(from netip.AddrPort, far PeerID) (int, bool) {
+	if c.config.Shards == 1 {
+		return 0, false
+	}
+	if shard, ok := c.group.shardOpening(from, c.config.Shard); ok {
+		return shard, true
+	}
+	return c.group.shardOfPeer(far, c.config.Shard)
+}
+
+func (c *Core) identityOf(prefix [8]byte) *localIdentity {
+	for _, l := range c.identities {
+		id := l.identity.Certificate().PeerID()
+		if bytes.Equal(id[:len(prefix)], prefix[:]) {
+			return l
+		}
+	}
+	return nil
+}
+
+// changeCookie answers a cookie of ours that was made for another address (RFC 7016 3.5.1.2).
+func (c *Core) changeCookie(l *localIdentity, from Path, k wire.IIKeying) {
+	fresh := c.cookies.make(c.now, l.identity.Certificate().PeerID(), from)
+	c.stats.CookieChanges++
+	c.sendStartup(k.SessionID, from, func(b []byte) []byte {
+		return wire.CookieChange{Old: k.Cookie, New: fresh[:]}.Append(b)
+	})
+}
+
+// respond answers an IIKeying whose cookie is good, unless it repeats one or loses in glare.
+func (c *Core) respond(l *localIdentity, from Path, far Certificate, k wire.IIKeying) {
+	key := keyingKey{from, k.SessionID, maphash.Bytes(seed, k.Component)}
+	if _, working := c.keying[key]; working || k.SessionID == 0 {
+		c.stats.RepeatedKeyings++
+		return
+	}
+	if !c.mayOpen(l, from, far, key) {
+		return
+	}
+	if !far.Verify(k.Parameters, k.Signature) || l.listener.Admit != nil && !l.listener.Admit(from, far) {
+		c.stats.RefusedKeyings++
+		return
+	}
+	component := slices.Clone(k.Component)
+	var answer []byte
+	var keying Keying
+	var err error
+	c.keying[key] = struct{}{}
+	started := c.config.Worker.Do(
+		func() { answer, keying, err = l.identity.Respond(c.config.Random, far, component) },
+		func() {
+			delete(c.keying, key)
+			if err != nil {
+				c.stats.FailedKeyings++
+				c.config.Log.Debug("keying refused", "from", from, "peer", far.PeerID(), "error", err)
+				return
+			}
+			c.accept(l, far, key, component, answer, keying)
+		})
+	if !started {
+		delete(c.keying, key)
+		c.stats.RefusedBusy++
+	}
+}
+
+// mayOpen settles what an IIKeying means for the sessions that there are: a repetition is answered again, glare is
+// decided (RFC 7016 3.5.1.3), and whoever claims an open session's address must be its peer.
+func (c *Core) mayOpen(l *localIdentity, from Path, far Certificate, key keyingKey) bool {
+	near := l.identity.Certificate().PeerID()
+	if s := c.peers[peerKey{near, far.PeerID()}]; s != nil && s.state == stateOpen {
+		if s.role == Responder && s.sendID == key.id && s.keyingSum == key.sum {
+			c.stats.RepeatedKeyings++
+			s.repeatAnswer(from)
+			return false
+		}
+		if s.path == from && !bytes.Equal(s.far.Bytes(), far.Bytes()) {
+			c.stats.RefusedKeyings++
+			return false
+		}
+	}
+	if s := c.glare(l, from, far); s != nil && l.identity.Prevails(far) {
+		c.stats.Glares++
+		return false
+	}
+	if c.full() {
+		c.stats.RefusedFull++
+		return false
+	}
+	return true
+}
+
+// glare finds our own opening session to the far end that has just sent an IIKeying.
+func (c *Core) glare(l *localIdentity, from Path, far Certificate) *Session {
+	for _, s := range c.openings {
+		if s.local == l && s.opening.tries(from) && far.SelectedBy(s.opening.discriminator) {
+			return s
+		}
+	}
+	return nil
+}
+
+// accept opens the responder's side of a session. When we were opening one to the same far end, and it prevails,
+// that one becomes the new session, so that whoever dialled has it.
+func (c *Core) accept(l *localIdentity, far Certificate, key keyingKey, component, answer []byte, keying Keying) {
+	if c.closed || !c.mayOpen(l, key.from, far, key) {
+		return
+	}
+	id, err := c.newSessionID()
+	if err != nil {
+		c.config.Log.Error("no session ID", "error", err)
+		return
+	}
+	s := c.glare(l, key.from, far)
+	dialled := s != nil
+	if dialled {
+		c.stats.Glares++
+		c.forgetOpening(s)
+	} else {
+		s = c.newSession(l)
+	}
+	s.role = Responder
+	s.receiveID, s.sendID, s.keyingSum = id, key.id, key.sum
+	s.answer = signedAnswer(l.identity, id, answer, component)
+	s.path = key.from
+	s.open(far, keying)
+	s.repeatAnswer(key.from)
+	c.stats.SessionsAccepted++
+	if dialled {
+		s.handler.Opened(s)
+		return
+	}
+	if s.handler = l.listener.Accept(s); s.handler == nil {
+		s.handler = refused{}
+		s.Abort(ErrClosed)
+	}
+}
+
+// signedAnswer makes the payload of a RIKeying (RFC 7016 2.3.8) with its header.
+func signedAnswer(identity Identity, id uint32, component, initiatorComponent []byte) []byte {
+	k := wire.RIKeying{SessionID: id, Component: component}
+	signed := append(k.AppendParameters(nil), initiatorComponent...)
+	k.Signature = identity.Sign(signed)
+	return k.Append(nil)
+}
+
+// refused handles a session that the listener did not take.
+type refused struct{}
+
+func (refused) Opened(*Session)               {}
+func (refused) Flow(*ReceiveFlow) FlowHandler { return nil }
+func (refused) Moved(*Session, Path)          {}
+func (refused) Closed(*Session, error)        {}
