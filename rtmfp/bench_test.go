@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -169,4 +170,26 @@ func benchmarkBursts(b *testing.B, protect flash.Protection) {
 	b.ReportMetric(float64(receiving.Nanoseconds())/float64(packets), "ns/received")
 	b.ReportMetric(float64(settling.Nanoseconds())/float64(packets), "ns/settled")
 	b.ReportMetric(float64(acks)/float64(packets), "acks/packet")
+}
+
+// BenchmarkIdleSession reports what an open session without traffic holds in memory, of both ends together divided by two; the dialling
+// ends share one identity for each hundred sessions at most.
+func BenchmarkIdleSession(b *testing.B) {
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	const count = 2000
+	for range b.N {
+		before := heap()
+		near, far, sessions := wired(b, count, flash.Protection{Send: flash.SendAlways, Receive: flash.Require})
+		after := heap()
+		b.ReportMetric(float64(after-before)/(2*count), "bytes/session")
+		runtime.KeepAlive(near)
+		runtime.KeepAlive(far)
+		runtime.KeepAlive(sessions)
+	}
 }

@@ -60,8 +60,8 @@ type Limits struct {
 	// Candidates is how many addresses an opening session tries (default 24, RFC 7016 3.5.1.1.1).
 	Candidates int
 
-	// Introductions is how many questions to the introducer may be open (default 1024), ForwardedHellos how many FIHellos
-	// a session may make us answer at once, and half as many each second (default 32).
+	// Introductions is how many questions to the introducer may be open (default 1024). ForwardedHellos is how many FIHellos
+	// a session may make us answer at once, and half as many each second, and likewise how many we send it (default 32).
 	Introductions, ForwardedHellos int
 
 	// Reassemblies is how many fragmented startup packets may be incomplete at a time (default 64), each up to Startup bytes

@@ -101,6 +101,10 @@ func (c *Core) introduceTo(s *Session, hello Hello, tag []byte, others []wire.Ad
 	if s == nil || s.state != stateOpen {
 		return
 	}
+	if !s.forwards.take(c.now, c.config.Limits.ForwardedHellos) {
+		c.stats.RefusedBusy++
+		return
+	}
 	observed := wire.Address{AddrPort: hello.From.Addr, Origin: wire.OriginObserved}
 	s.queueControl(wire.FIHello{Discriminator: hello.Discriminator, ReplyAddress: observed, Tag: tag}.Append)
 	c.stats.HellosForwarded++

@@ -68,10 +68,10 @@ func (s *Session) live() {
 // keepAlive sends an empty Ping (RFC 7016 3.5.4.1), unless data in flight asks the same question.
 func (s *Session) keepAlive() {
 	c := s.core
-	if s.times.unanswered != Never {
-		s.rtt.backoff()
-	}
 	if s.out.outstanding == 0 {
+		if s.times.unanswered != Never {
+			s.rtt.backoff()
+		}
 		s.queueControl(wire.Ping{}.Append)
 		s.asked()
 	}

@@ -10,6 +10,9 @@ const (
 	// creditSpan is how long credit is collected: a wake that is late by less costs no throughput.
 	creditSpan = 2 * time.Millisecond
 
+	// overdraft is what the last packet may spend beyond the credit: the size of the largest one.
+	overdraft = 4096
+
 	// wakeInterval is the least time to the next wake for credit: timers are hardly finer.
 	wakeInterval = time.Millisecond
 
@@ -96,7 +99,7 @@ func (p *pacer) idled(now Instant, at pace) bool {
 
 // fill gives credit for the time that has passed.
 func (p *pacer) fill(now Instant, rate, depth int64) {
-	p.spent = min(p.spent, depth) // of a window that was larger, no debt is left
+	p.spent = min(p.spent, depth+overdraft) // of a window that was larger, no debt is left
 	elapsed := int64(now.Sub(p.filledAt) / time.Microsecond)
 	if elapsed <= 0 {
 		return

@@ -226,19 +226,36 @@ func (s *Session) sendPacket() bool {
 	}
 	p := s.begin()
 	empty := len(p)
-	limit := s.core.config.Limits.Packet
+	limit := s.packetLimit()
 	p = s.appendControl(p, limit)
 	if data || s.in.ackNow {
 		p = s.in.appendAcks(p, limit)
 	}
 	if data {
 		p = s.appendData(p, limit)
+		if len(p) == empty { // what was divided for another path has to fit this one
+			p = s.appendData(p, s.core.config.Limits.Packet)
+		}
 	}
 	if len(p) == empty || s.state != stateOpen {
 		return false
 	}
 	s.finish(p)
 	return true
+}
+
+// ipv6Payload is the largest datagram in bytes that every path of IPv6 carries: its least MTU without the headers of IP and UDP.
+// Over IPv4 routers divide what is too large for them.
+const ipv6Payload = 1280 - 48
+
+// packetLimit is the largest plain packet in bytes for the path that the session has.
+func (s *Session) packetLimit() int {
+	limit := s.core.config.Limits.Packet
+	if s.path.Addr.Addr().Is6() {
+		const mostFront = 12
+		limit = min(limit, ipv6Payload-wire.SessionIDSize-mostFront-s.cipher.Back())
+	}
+	return limit
 }
 
 // begin starts a packet in the outlet's room: what it returns is the plain packet so far.

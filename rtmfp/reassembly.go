@@ -88,39 +88,51 @@ func (r *reassembly) insert(sequence uint64, control wire.FragmentControl, data 
 	begins := control == wire.Whole || control == wire.Begin
 	ends := control == wire.Whole || control == wire.End
 	place := r.waiting.before(sequence)
-	before, behind := r.waiting.at(place), r.waiting.at(r.waiting.after(place))
-	if begins || before == nil || before.ends || before.last != sequence-1 {
+	before, behind := r.neighbours(place, sequence)
+	if begins {
 		before = nil
 	}
-	if ends || behind == nil || behind.begins || behind.first != sequence+1 {
+	if ends {
 		behind = nil
 	}
 	if r.tooLong(before, behind, len(data)) {
 		return ErrMessageTooLong
 	}
 	r.held += len(data) + fragmentOverhead
-	var grown *segment
+	s := before
 	switch {
 	case before != nil:
-		grown = before
-		grown.append(sequence, ends, data)
+		s.append(sequence, ends, data)
 		if behind != nil {
 			r.waiting.remove(r.waiting.after(place))
-			r.join(grown, behind)
+			r.join(s, behind)
 		}
 	case behind != nil:
-		grown = behind
-		grown.prepend(sequence, begins, r.newPiece(control, data))
+		s = behind
+		s.prepend(sequence, begins, r.newPiece(control, data))
 	default:
-		grown = r.newSegment(sequence, r.newPiece(control, data))
-		grown.begins, grown.ends = begins, ends
-		r.waiting.insertAfter(place, grown)
+		s = r.newSegment(sequence, r.newPiece(control, data))
+		s.begins, s.ends = begins, ends
+		r.waiting.insertAfter(place, s)
 	}
-	if r.networkOrder && grown.complete() {
-		r.waiting.remove(r.waiting.before(grown.first))
-		r.queue(grown)
+	if r.networkOrder && s.complete() {
+		r.waiting.remove(r.waiting.before(s.first))
+		r.queue(s)
 	}
 	return nil
+}
+
+// neighbours gives the segment that goes on with a fragment, and the one that the fragment goes on with, or nil; place is that of
+// the last segment before the fragment.
+func (r *reassembly) neighbours(place segmentPlace, sequence uint64) (before, behind *segment) {
+	before, behind = r.waiting.at(place), r.waiting.at(r.waiting.after(place))
+	if before != nil && (before.ends || before.last != sequence-1) {
+		before = nil
+	}
+	if behind != nil && (behind.begins || behind.first != sequence+1) {
+		behind = nil
+	}
+	return before, behind
 }
 
 // tooLong tells whether a message would be beyond the limit with length more bytes between two segments, either of which may be nil.
@@ -187,7 +199,7 @@ func (r *reassembly) deliver(s *segment) assembled {
 	r.held -= s.bytes + s.fragments()*fragmentOverhead
 	p := s.head
 	if p.next != nil {
-		p.data = slices.Grow(p.data, s.bytes-len(p.data))
+		p.reserve(s.bytes)
 	}
 	for rest := p.next; rest != nil; {
 		p.data = append(p.data, rest.data...)

@@ -42,12 +42,24 @@ type piece struct {
 	next *piece
 }
 
-// extend appends to the piece. Its memory at least doubles when it has to grow, so that on average a byte is moved about once.
+// extend appends to the piece. Its memory doubles when it has to grow, so that on average a byte is moved about once; but it stays
+// within what can be kept for the next message as long as that will do.
 func (p *piece) extend(data []byte) {
-	if len(p.data)+len(data) > cap(p.data) {
-		p.data = slices.Grow(p.data, max(len(data), len(p.data)))
+	if size := len(p.data) + len(data); size > cap(p.data) {
+		room := max(size, 2*len(p.data))
+		if size <= keptLarge {
+			room = min(room, keptLarge)
+		}
+		p.reserve(room)
 	}
 	p.data = append(p.data, data...)
+}
+
+// reserve makes room for size bytes altogether, and not for more: what is held is to be near to what it counts for.
+func (p *piece) reserve(size int) {
+	if size > cap(p.data) {
+		p.data = append(make([]byte, 0, size), p.data...)
+	}
 }
 
 // segmentBlock is how many segments a block of a segmentList holds at most.

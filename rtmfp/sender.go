@@ -17,6 +17,7 @@ type sender struct {
 	timeoutAt    Instant
 	timedOut     bool // since the far end was heard
 	held         bool // data waits for the pacer
+	probing      int  // flows whose receiver has closed its buffer
 	cc           congestion
 	pace         pacer
 	notices      noticesUntil
@@ -41,6 +42,7 @@ func (o *sender) newFlowID() uint64 {
 func (o *sender) add(f *SendFlow) { o.flows[f.id] = f }
 
 func (o *sender) remove(f *SendFlow) {
+	f.stopProbing()
 	o.unready(f)
 	delete(o.flows, f.id)
 }
@@ -263,6 +265,9 @@ func (o *sender) recover(s *Session) {
 
 // probeFlows sends what probes are due, and nextProbe says when the next is.
 func (o *sender) probeFlows(now Instant) {
+	if o.probing == 0 {
+		return
+	}
 	for _, f := range o.flows {
 		f.probeTimer(now)
 	}
@@ -270,6 +275,9 @@ func (o *sender) probeFlows(now Instant) {
 
 func (o *sender) nextProbe() Instant {
 	next := Never
+	if o.probing == 0 {
+		return next
+	}
 	for _, f := range o.flows {
 		next = min(next, f.probeAt)
 	}

@@ -157,7 +157,7 @@ func (f *SendFlow) Send(o Outgoing) (MessageID, error) {
 // fragmentSize is the most data that surely fits a packet with all headers and the startup options (RFC 7016 3.6.2.2).
 func (f *SendFlow) fragmentSize() int {
 	const headers = wire.MaxHeaderSize + wire.ChunkHeaderSize + 1 + 3*10
-	size := f.session.core.config.Limits.Packet - headers
+	size := f.session.packetLimit() - headers
 	if f.startup != nil {
 		size -= len(f.startup) + 1
 	}
@@ -472,10 +472,18 @@ func (f *SendFlow) complete() {
 func (f *SendFlow) probe() {
 	switch {
 	case !f.suspended():
-		f.probeAt = Never
+		f.stopProbing()
 	case f.probeAt == Never:
+		f.session.out.probing++
 		f.probeEvery = max(time.Second, f.session.rtt.timeout())
 		f.probeAt = f.session.core.now.Add(f.probeEvery)
+	}
+}
+
+func (f *SendFlow) stopProbing() {
+	if f.probeAt != Never {
+		f.probeAt = Never
+		f.session.out.probing--
 	}
 }
 

@@ -80,7 +80,7 @@ type Session struct {
 	answer    []byte
 	confirmed bool
 	replaces  *Session
-
+	older     *Session // the next older one with the same peer
 	heapIndex        int
 	wakeAt, heapTime Instant
 
@@ -89,7 +89,8 @@ type Session struct {
 	rtt      roundTrip
 	out      sender
 	in       receiver
-	hellos   allowance
+	hellos   allowance // FIHellos from the far end that we answer
+	forwards allowance // FIHellos that we send to it
 	control  []byte
 	opened   Instant
 	stats    sessionCounters
@@ -147,9 +148,7 @@ func (s *Session) open(far Certificate, keying Keying) {
 	s.state = stateOpen
 	s.opened = c.now
 	c.sessions[s.receiveID] = s
-	if old := c.peers[peerKey{s.near(), far.PeerID()}]; old != nil && old != s && old.path == s.path && bytes.Equal(old.far.Bytes(), far.Bytes()) {
-		s.replaces = old
-	}
+	s.replaces = c.stale(s)
 	s.listPeer()
 	s.out.init(s)
 	s.times.init(c.now)
@@ -160,9 +159,21 @@ func (s *Session) open(far Certificate, keying Keying) {
 	s.mark()
 }
 
+// stale finds the open session whose place a new one takes: the same far end's, at the same address.
+func (c *Core) stale(fresh *Session) *Session {
+	for old := c.peers[peerKey{fresh.near(), fresh.far.PeerID()}]; old != nil; old = old.older {
+		if old.state == stateOpen && old.path == fresh.path && bytes.Equal(old.far.Bytes(), fresh.far.Bytes()) {
+			return old
+		}
+	}
+	return nil
+}
+
+// listPeer makes the session the newest with its peer.
 func (s *Session) listPeer() {
 	c := s.core
 	key := peerKey{s.near(), s.far.PeerID()}
+	s.older = c.peers[key]
 	c.peers[key] = s
 	c.group.countPeer(key.far, c.config.Shard, 1)
 }
@@ -174,10 +185,19 @@ func (s *Session) unlistPeer() {
 	c := s.core
 	key := peerKey{s.near(), s.far.PeerID()}
 	c.group.countPeer(key.far, c.config.Shard, -1)
-	if c.peers[key] == s {
+	newer := c.peers[key]
+	switch {
+	case newer == s && s.older == nil:
 		delete(c.peers, key)
+	case newer == s:
+		c.peers[key] = s.older
+	default:
+		for newer.older != s {
+			newer = newer.older
+		}
+		newer.older = s.older
 	}
-	s.far = nil
+	s.far, s.older = nil, nil
 }
 
 // repeatAnswer sends the RIKeying, again if the initiator asks again.

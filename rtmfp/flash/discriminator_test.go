@@ -78,7 +78,8 @@ func TestParseDiscriminatorReadsWhatAppendWrote(t *testing.T) {
 	}
 }
 
-func TestSelectionDoesNotAllocate(t *testing.T) {
+// TestSelectionIsCheap: it is done for each IHello, before anything is known of its sender.
+func TestSelectionIsCheap(t *testing.T) {
 	server := identity(t, IdentityConfig{AcceptsAncillary: true})
 	encoded := Discriminator{Ancillary: []byte("rtmfp://host/app")}.Append(nil)
 	if n := testing.AllocsPerRun(100, func() { server.SelectedBy(encoded) }); n > 1 {

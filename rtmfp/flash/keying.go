@@ -36,10 +36,9 @@ func (i *Identity) Initiate(random io.Reader, far rtmfp.Certificate) (rtmfp.Init
 		return nil, err
 	}
 	if static := responder.staticKey(group.id); static != nil {
-		n.secret, err = n.key.sharedSecret(static)
-	}
-	if err != nil {
-		return nil, err
+		if n.secret, err = n.key.sharedSecret(static); err != nil {
+			return nil, err
+		}
 	}
 	n.component = n.near.appendNegotiation(n.component)
 	return n, nil
@@ -72,17 +71,23 @@ func (n *initiation) Complete(answer []byte) (rtmfp.Keying, error) {
 	if err != nil {
 		return rtmfp.Keying{}, err
 	}
-	secret := n.secret
-	if secret == nil {
-		if far.ephemeral != n.key.group {
-			return rtmfp.Keying{}, fmt.Errorf("%w: responder sent no key in group %d", rtmfp.ErrKeying, n.key.group.id)
-		}
-		secret, err = n.key.sharedSecret(far.public)
-	}
+	secret, err := n.secretWith(far)
 	if err != nil {
 		return rtmfp.Keying{}, err
 	}
 	return newKeying(secret, n.component, answer, agreed), nil
+}
+
+// secretWith gives the shared secret, which only an ephemeral key of the responder can still contribute to. A static responder
+// should not send one (RFC 7425 4.5.2.1); if it does, that does not count.
+func (n *initiation) secretWith(far *component) ([]byte, error) {
+	if n.secret != nil {
+		return n.secret, nil
+	}
+	if far.ephemeral != n.key.group {
+		return nil, fmt.Errorf("%w: responder sent no key in group %d", rtmfp.ErrKeying, n.key.group.id)
+	}
+	return n.key.sharedSecret(far.public)
 }
 
 // Respond answers an initiator. All that is cheap to refuse is refused before the first exponentiation; there are two with

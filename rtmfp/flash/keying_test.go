@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/iotest"
 
@@ -76,6 +77,23 @@ func TestHandshakesInEveryCombination(t *testing.T) {
 			exchange(t, name, one, other)
 		}
 	}
+}
+
+func TestIdentitiesAreSafeForConcurrentUse(t *testing.T) {
+	near := identity(t, IdentityConfig{Keys: []*PrivateKey{generate(t, Group2)}, Password: []byte("secret")})
+	far := identity(t, IdentityConfig{AcceptsAncillary: true})
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			one, other, err := handshake(t, near, far)
+			if err != nil || !near.Certificate().Verify(nil, near.Sign(nil)) {
+				t.Errorf("%v", err)
+				return
+			}
+			exchange(t, "one of four", one, other)
+		})
+	}
+	wait.Wait()
 }
 
 func TestInitiatorChoosesTheFirstOfItsGroups(t *testing.T) {
