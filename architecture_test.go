@@ -20,6 +20,7 @@ const module = "afterglow"
 // floors has every room with its floor. A room imports only rooms on lower floors; its own sub-packages are the same room.
 var floors = map[string]int{
 	"cmd":           6,
+	"examples":      6,
 	"admin":         5,
 	"web":           5,
 	"scripting":     5,
@@ -42,8 +43,8 @@ var reserved = []struct {
 	by   []string
 	why  string
 }{
-	{"afterglow/rtmp", []string{"rtmp", "netconn/overrtmp", "cmd"}, "netconn/overrtmp alone knows the transport"},
-	{"afterglow/rtmfp", []string{"rtmfp", "netconn/overrtmfp", "cmd"}, "netconn/overrtmfp alone knows the transport"},
+	{"afterglow/rtmp", []string{"rtmp", "netconn/overrtmp", "cmd", "examples"}, "netconn/overrtmp alone knows the transport"},
+	{"afterglow/rtmfp", []string{"rtmfp", "netconn/overrtmfp", "cmd", "examples"}, "netconn/overrtmfp alone knows the transport"},
 	{"github.com/dop251/goja", []string{"scripting"}, "scripts are known to scripting alone"},
 	{"github.com/dop251/goja_nodejs", []string{"scripting"}, "scripts are known to scripting alone"},
 	{"github.com/nats-io", []string{"cluster"}, "other nodes are known to cluster alone"},
@@ -275,6 +276,8 @@ func TestForbiddenImportsAreFound(t *testing.T) {
 		{"cmd imports all", edge{from: "afterglow/cmd/afterglow", to: "afterglow/admin"}, ""},
 		{"cmd is imported", edge{from: "afterglow/admin", to: "afterglow/cmd/afterglow"}, "nothing imports cmd"},
 		{"cmd is imported by a test", edge{from: "afterglow", to: "afterglow/cmd/afterglow", external: true}, "nothing imports cmd"},
+		{"an example of a library", edge{from: "afterglow/examples/rtmfp-echo", to: "afterglow/rtmfp/flash"}, ""},
+		{"an example is imported", edge{from: "afterglow/cmd/afterglow", to: "afterglow/examples/rtmfp-echo"}, "only lower floors"},
 		{"tests of the house", edge{from: "afterglow", to: "afterglow/apps", external: true}, ""},
 		{"no room", edge{from: "afterglow/apps", to: "afterglow/util"}, "in no room"},
 		{"transport in netconn", edge{from: "afterglow/netconn", to: "afterglow/rtmp"}, "only: netconn/overrtmp alone"},

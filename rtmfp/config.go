@@ -64,6 +64,10 @@ type Limits struct {
 	// a session may make us answer at once, and half as many each second, and likewise how many we send it (default 32).
 	Introductions, ForwardedHellos int
 
+	// StartupRate is how many startup datagrams a core takes in a second (default 20,000), a tenth of them at once. Those beyond
+	// are dropped unread, which is what keeps sessions unharmed in a flood.
+	StartupRate int
+
 	// Reassemblies is how many fragmented startup packets may be incomplete at a time (default 64), each up to Startup bytes
 	// (default 4256, which is also the largest startup packet that is sent).
 	Reassemblies, Startup int
@@ -108,6 +112,10 @@ type CoreConfig struct {
 	// Shards, a power of two of at most 64 (default 0 of 1). Group is what the cores of one endpoint share.
 	Shard, Shards int
 	Group         *Group
+
+	// Post has f run on the core's owner, soon, whoever calls it; false if it will not run (default: it runs at once, for an
+	// owner that shares its goroutine with all who call). See [Session.Do].
+	Post func(f func()) bool
 }
 
 func (t Times) withDefaults() Times {
@@ -145,6 +153,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Candidates, 24, 1, 64)
 	set(&l.Introductions, 1024, 1, many)
 	set(&l.ForwardedHellos, 32, 1, many)
+	set(&l.StartupRate, 20000, 10, many)
 	set(&l.Reassemblies, 64, 1, many)
 	set(&l.Startup, 4256, 1200, 4256)
 	return l

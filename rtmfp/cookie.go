@@ -34,6 +34,7 @@ const (
 type cookieJar struct {
 	mac      hash.Hash
 	lifetime time.Duration
+	proved   [cookieBound + 19]byte // what a proof is made of, kept so that a flood of hellos leaves nothing to collect
 	sum      [sha256.Size]byte
 }
 
@@ -66,15 +67,14 @@ func (j *cookieJar) check(now Instant, b []byte, from Path) (near [8]byte, verdi
 }
 
 func (j *cookieJar) prove(b []byte, from *Path) []byte {
-	j.mac.Reset()
-	j.mac.Write(b)
+	proved := append(j.proved[:0], b...)
 	if from != nil {
-		var address [19]byte
 		ip := from.Addr.Addr().As16()
-		copy(address[:], ip[:])
-		binary.BigEndian.PutUint16(address[16:], from.Addr.Port())
-		address[18] = from.Interface
-		j.mac.Write(address[:])
+		proved = append(proved, ip[:]...)
+		proved = binary.BigEndian.AppendUint16(proved, from.Addr.Port())
+		proved = append(proved, from.Interface)
 	}
+	j.mac.Reset()
+	j.mac.Write(proved)
 	return j.mac.Sum(j.sum[:0])
 }

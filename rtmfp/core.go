@@ -1,9 +1,12 @@
 package rtmfp
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -26,6 +29,7 @@ type Core struct {
 	openings   map[tag]*Session
 	keying     map[keyingKey]struct{}
 	joiner     startupJoiner
+	door       allowance // of startup datagrams
 	timers     timerHeap
 	dirty      []*Session
 	realTime   realTime
@@ -33,6 +37,8 @@ type Core struct {
 	asked      int
 	closed     bool
 	room       []byte       // of the outlet, for the packet that is being made
+	building   bool         // callbacks run while a packet is being made
+	later      []func()     // what they wanted to send
 	parsed     []wire.Range // of the acknowledgement that is being read
 	stats      CoreStats
 
@@ -49,6 +55,11 @@ type localIdentity struct {
 // peerKey names a session by who its two ends are.
 type peerKey struct {
 	near, far PeerID
+}
+
+// with is the key of sessions with a far end.
+func (l *localIdentity) with(far Certificate) peerKey {
+	return peerKey{l.identity.Certificate().PeerID(), far.PeerID()}
 }
 
 // Listener is the policy of an identity towards initiators. A zero Listener lets nobody in.
@@ -93,6 +104,9 @@ func NewCore(config CoreConfig) (*Core, error) {
 	if config.Worker == nil {
 		config.Worker = atOnce{}
 	}
+	if config.Post == nil {
+		config.Post = func(f func()) bool { f(); return true }
+	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
@@ -130,6 +144,9 @@ func (atOnce) Do(compute, done func()) bool {
 
 // AddIdentity lets the core answer to an identity, and dial under it, by a name that is ours alone.
 func (c *Core) AddIdentity(name string, identity Identity, listener Listener) error {
+	if c.closed {
+		return ErrClosed
+	}
 	if c.identity(name) != nil {
 		return fmt.Errorf("%w: %q", ErrIdentityExists, name)
 	}
@@ -161,23 +178,12 @@ func (c *Core) identity(name string) *localIdentity {
 }
 
 func (c *Core) sessionsOf(l *localIdentity) []*Session {
-	var all []*Session
-	for _, s := range c.sessions {
-		if s.local == l {
-			all = append(all, s)
-		}
-	}
-	for _, s := range c.openings {
-		if s.local == l && s.state == stateHelloSent {
-			all = append(all, s)
-		}
-	}
-	return all
+	return slices.DeleteFunc(c.everySession(), func(s *Session) bool { return s.local != l })
 }
 
 // Sessions calls f for every session that is open, until f returns false.
 func (c *Core) Sessions(f func(*Session) bool) {
-	for _, s := range c.sessions {
+	for _, s := range c.everySession() {
 		if s.state == stateOpen && !f(s) {
 			return
 		}
@@ -187,11 +193,24 @@ func (c *Core) Sessions(f func(*Session) bool) {
 // Peer gives the newest open session with a far end, whatever our identity in it, or nil.
 func (c *Core) Peer(id PeerID) *Session {
 	for _, l := range c.identities {
-		if s := c.peers[peerKey{l.identity.Certificate().PeerID(), id}]; s != nil && s.state == stateOpen {
-			return s
+		for s := c.peers[peerKey{l.identity.Certificate().PeerID(), id}]; s != nil; s = s.older {
+			if s.state == stateOpen {
+				return s
+			}
 		}
 	}
 	return nil
+}
+
+// shardOfPeer finds another core that has a session with a far end, whatever our identity in it.
+func (c *Core) shardOfPeer(far PeerID) (int, bool) {
+	for _, l := range c.identities {
+		key := peerKey{l.identity.Certificate().PeerID(), far}
+		if shard, ok := c.group.shardOfPeer(key, c.config.Shard); ok {
+			return shard, true
+		}
+	}
+	return 0, false
 }
 
 // Now is the time of the call that the core is in, or was in last.
@@ -209,7 +228,11 @@ func (c *Core) Receive(now Instant, from Path, datagram []byte) {
 	}
 	sealed := datagram[wire.SessionIDSize:]
 	if id == 0 {
-		c.receiveStartup(from, sealed)
+		if c.door.take(c.now, c.config.Limits.StartupRate/10+1, c.config.Limits.StartupRate) {
+			c.receiveStartup(from, sealed)
+			return
+		}
+		c.stats.DroppedStartup++
 		return
 	}
 	s := c.sessions[id]
@@ -240,6 +263,9 @@ func (c *Core) Do(now Instant, f func()) {
 	f()
 	c.flush()
 }
+
+// Post is [Session.Do] for what concerns no session, and as safe.
+func (c *Core) Post(f func()) bool { return c.config.Post(f) }
 
 // NextTimer says when Poll has to be called next if nothing else happens, or Never.
 func (c *Core) NextTimer() Instant { return c.timers.next() }
@@ -274,6 +300,7 @@ func (c *Core) Drained() bool {
 	return true
 }
 
+// everySession gives them in an order that is the same each time.
 func (c *Core) everySession() []*Session {
 	all := make([]*Session, 0, len(c.sessions)+len(c.openings))
 	for _, s := range c.sessions {
@@ -284,7 +311,16 @@ func (c *Core) everySession() []*Session {
 			all = append(all, s)
 		}
 	}
+	slices.SortFunc(all, (*Session).compare)
 	return all
+}
+
+// compare orders sessions by their IDs; the first ones have none yet.
+func (s *Session) compare(other *Session) int {
+	if s.receiveID != 0 || other.receiveID != 0 {
+		return cmp.Compare(s.receiveID, other.receiveID)
+	}
+	return bytes.Compare(s.opening.tag[:], other.opening.tag[:])
 }
 
 // pathTo finds the interface by which an address is reached.
@@ -309,9 +345,19 @@ func (c *Core) flush() {
 		s := c.dirty[i]
 		s.dirty = false
 		s.flush()
+		c.sendLater()
 	}
 	clear(c.dirty)
 	c.dirty = c.dirty[:0]
+}
+
+// sendLater sends what callbacks wanted to send while the outlet's room was taken.
+func (c *Core) sendLater() {
+	for len(c.later) > 0 {
+		f := c.later[0]
+		c.later = c.later[1:]
+		f()
+	}
 }
 
 // newSessionID chooses an ID for packets to us: random, not taken, with our shard as its remainder.
@@ -319,7 +365,7 @@ func (c *Core) newSessionID() (uint32, error) {
 	mask := uint32(c.config.Shards - 1)
 	for {
 		var b [4]byte
-		if _, err := c.config.Random.Read(b[:]); err != nil {
+		if _, err := io.ReadFull(c.config.Random, b[:]); err != nil {
 			return 0, fmt.Errorf("rtmfp: session ID: %w", err)
 		}
 		id := binary.BigEndian.Uint32(b[:])&^mask | uint32(c.config.Shard)
@@ -337,6 +383,10 @@ func (c *Core) full() bool {
 
 // sendStartup sends a plain packet with the Default Session Key. chunk appends to the packet that it is given.
 func (c *Core) sendStartup(id uint32, to Path, chunk func(b []byte) []byte) {
+	if c.building {
+		c.later = append(c.later, func() { c.sendStartup(id, to, chunk) })
+		return
+	}
 	room := c.config.Outlet.Room()
 	at := wire.SessionIDSize + c.startup.Front()
 	plain := wire.Header{Mode: wire.ModeStartup}.Append(room[at:at])

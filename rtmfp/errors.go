@@ -55,8 +55,23 @@ type DuplicateError struct {
 
 func (e *DuplicateError) Error() string { return "rtmfp: a session to this peer exists" }
 
+// UnreachableError says that a server knew whom we sought and told where, and that nobody answered there: most often because of two
+// NATs of which neither lets the other's packets in. It is an ErrTimeout.
+type UnreachableError struct {
+	// Tried is the number of addresses that were tried, the server's included.
+	Tried int
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("%v: redirected, and none of %d addresses answered; the NATs between may not let this pair through", ErrTimeout, e.Tried)
+}
+
+// Unwrap gives ErrTimeout.
+func (e *UnreachableError) Unwrap() error { return ErrTimeout }
+
 // ExceptionError says that the far end has rejected a flow with an exception code (RFC 7016 2.3.16).
 type ExceptionError struct {
+	// Code is 0 where the far end's RTMFP has rejected the flow itself; others are the application's.
 	Code uint64
 }
 

@@ -10,6 +10,7 @@ import (
 	"afterglow/rtmfp"
 	"afterglow/rtmfp/flash"
 	"afterglow/rtmfp/simnet"
+	"afterglow/rtmfp/wire"
 )
 
 // world is a simulated network with cores on it.
@@ -36,6 +37,7 @@ type end struct {
 	host     *simnet.Host
 	identity *flash.Identity
 	accepted []*peer
+	flow     func(*rtmfp.ReceiveFlow, *inbox)
 }
 
 // options change what an end is made of.
@@ -51,7 +53,7 @@ const name = "it"
 
 func (w *world) add(host *simnet.Host, o options) *end {
 	w.t.Helper()
-	e := &end{world: w, host: host}
+	e := &end{world: w, host: host, flow: o.flow}
 	if o.identity.Random == nil {
 		o.identity.Random = w.Random()
 	}
@@ -60,7 +62,9 @@ func (w *world) add(host *simnet.Host, o options) *end {
 		w.t.Fatal(err)
 	}
 	o.config.Crypto = flash.Profile{}
-	o.config.Outlet = host.Outlet()
+	if o.config.Outlet == nil {
+		o.config.Outlet = host.Outlet()
+	}
 	o.config.Random = w.Random()
 	if o.config.Worker == nil {
 		o.config.Worker = host.Worker()
@@ -79,6 +83,17 @@ func (w *world) add(host *simnet.Host, o options) *end {
 		w.t.Fatal(err)
 	}
 	host.Attach(e.Core)
+	w.t.Cleanup(func() {
+		if err := rtmfp.Check(e.Core); err != nil {
+			w.t.Error(host.Addr(0), err)
+		}
+		if o.config.Group != nil {
+			return
+		}
+		if err := rtmfp.CheckGroup(e.Core); err != nil {
+			w.t.Error(host.Addr(0), err)
+		}
+	})
 	return e
 }
 
@@ -234,4 +249,73 @@ func (p *peer) open(t *testing.T, c rtmfp.FlowConfig) *rtmfp.SendFlow {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// join makes an open session without handshake and encryption, for tests that have much to carry.
+func (w *world) join(from, to *end) (near, far *peer) {
+	near = &peer{opened: true}
+	far = &peer{opened: true, onFlow: to.flow}
+	from.do(func() {
+		to.do(func() {
+			near.session, far.session = rtmfp.Join(from.Core, to.Core, rtmfp.Path{Addr: from.addr()}, rtmfp.Path{Addr: to.addr()}, near, far)
+		})
+	})
+	to.accepted = append(to.accepted, far)
+	return near, far
+}
+
+func addr(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+// chunksOf gives the chunks of a plain packet.
+func chunksOf(plain []byte) (all []wire.Chunk) {
+	_, rest, err := wire.ParseHeader(plain)
+	if err != nil {
+		return nil
+	}
+	for {
+		chunk, after, ok := wire.NextChunk(rest)
+		if !ok {
+			return all
+		}
+		all = append(all, chunk)
+		rest = after
+	}
+}
+
+// userData gives the fragments in a plain packet.
+func userData(plain []byte) (all []wire.UserData) {
+	var last wire.UserData
+	for _, chunk := range chunksOf(plain) {
+		var err error
+		switch chunk.Type {
+		case wire.ChunkUserData:
+			last, err = wire.ParseUserData(chunk.Payload)
+		case wire.ChunkNextUserData:
+			last, err = wire.ParseNextUserData(chunk.Payload, last)
+		default:
+			continue
+		}
+		if err == nil {
+			all = append(all, last)
+		}
+	}
+	return all
+}
+
+// acks gives the acknowledgements in a plain packet.
+func acks(plain []byte) (all []wire.Ack) {
+	for _, chunk := range chunksOf(plain) {
+		if chunk.Type != wire.ChunkRangeAck {
+			continue
+		}
+		if a, err := wire.ParseRangeAck(chunk.Payload, nil); err == nil {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// ackFrom is an acknowledgement of all numbers between two, but of none below.
+func ackFrom(flow, from, to uint64) []byte {
+	return wire.Ack{FlowID: flow, BufferBlocks: 1024, Ranges: []wire.Range{{From: from, To: to}}}.AppendRange(nil, 1000)
 }

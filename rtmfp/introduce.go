@@ -41,11 +41,21 @@ func (i *Introduction) Redirect(to ...wire.Address) {
 	}
 }
 
-// To introduces the initiator to the far end of an open session of this core, and ends the question: that one is told of the
-// initiator's address (RFC 7016 2.3.3), the initiator of its address as we see it, and of others that are known.
-func (i *Introduction) To(s *Session, others ...wire.Address) {
-	if i.settle() {
-		i.core.introduceTo(s, i.Hello, i.tag, others)
+// To introduces the initiator to a peer that has a session with the endpoint, and ends the question: that one is told of the
+// initiator's address (RFC 7016 2.3.3), the initiator of its address as we see it, and of others that are known. A peer that
+// has no session is silence.
+func (i *Introduction) To(peer PeerID, others ...wire.Address) {
+	if !i.settle() {
+		return
+	}
+	c, hello, tag := i.core, i.Hello, i.tag
+	if s := c.Peer(peer); s != nil {
+		c.introduceTo(s, hello, tag, others)
+		return
+	}
+	if shard, ok := c.shardOfPeer(peer); ok {
+		others = slices.Clone(others)
+		c.group.send(shard, func(other *Core) { other.introduceTo(other.Peer(peer), hello, tag, others) })
 	}
 }
 
@@ -77,8 +87,23 @@ func (c *Core) introduce(hello Hello, tag []byte) {
 	c.asked++
 	c.stats.Introductions++
 	c.config.Introducer.Introduce(i)
-	if !i.done {
-		c.questions.push(i)
+	if i.done {
+		return
+	}
+	if c.questions.len() >= 2*c.config.Limits.Introductions {
+		c.sortOutQuestions()
+	}
+	c.questions.push(i)
+}
+
+// sortOutQuestions drops those that have been answered behind one that has not.
+func (c *Core) sortOutQuestions() {
+	for range c.questions.len() {
+		i := *c.questions.at(0)
+		c.questions.pop()
+		if !i.done {
+			c.questions.push(i)
+		}
 	}
 }
 
@@ -101,7 +126,7 @@ func (c *Core) introduceTo(s *Session, hello Hello, tag []byte, others []wire.Ad
 	if s == nil || s.state != stateOpen {
 		return
 	}
-	if !s.forwards.take(c.now, c.config.Limits.ForwardedHellos) {
+	if !s.forwards.take(c.now, c.config.Limits.ForwardedHellos, c.config.Limits.ForwardedHellos/2+1) {
 		c.stats.RefusedBusy++
 		return
 	}
@@ -115,23 +140,14 @@ func (c *Core) introduceTo(s *Session, hello Hello, tag []byte, others []wire.Ad
 // IntroduceAll is the introducer that introduces everybody to everybody who has a session with the endpoint.
 type IntroduceAll struct{}
 
-// Introduce finds the session of whom the initiator seeks, on whichever core of the endpoint it is.
+// Introduce introduces the initiator to whom it seeks.
 func (IntroduceAll) Introduce(i *Introduction) {
-	c := i.core
-	peer, ok := c.config.Crypto.PeerNamed(i.Discriminator)
+	peer, ok := i.core.config.Crypto.PeerNamed(i.Discriminator)
 	if !ok {
 		i.Ignore()
 		return
 	}
-	if s := c.Peer(peer); s != nil {
-		i.To(s)
-		return
-	}
-	hello, tag := i.Hello, i.tag
-	i.Ignore()
-	if shard, ok := c.group.shardOfPeer(peer, c.config.Shard); ok {
-		c.group.send(shard, func(other *Core) { other.introduceTo(other.Peer(peer), hello, tag, nil) })
-	}
+	i.To(peer)
 }
 
 // receiveForwardedHello answers an initiator whom a forwarder sends to us (RFC 7016 3.5.1.1.2). How often is bounded: the answer goes to an
@@ -139,7 +155,7 @@ func (IntroduceAll) Introduce(i *Introduction) {
 func (s *Session) receiveForwardedHello(h wire.FIHello) {
 	c := s.core
 	c.stats.FIHellos++
-	if !s.hellos.take(c.now, c.config.Limits.ForwardedHellos) {
+	if !s.hellos.take(c.now, c.config.Limits.ForwardedHellos, c.config.Limits.ForwardedHellos/2+1) {
 		s.stats.hellosDropped++
 		c.stats.RefusedBusy++
 		return
@@ -149,15 +165,17 @@ func (s *Session) receiveForwardedHello(h wire.FIHello) {
 	}
 }
 
-// allowance is a bucket of permissions that fills by half of its size each second.
+// allowance is a bucket of permissions that fills by a number of them each second.
 type allowance struct {
 	used   float32
 	filled Instant
 }
 
-func (a *allowance) take(now Instant, size int) bool {
-	a.used = max(0, a.used-float32(now.Sub(a.filled).Seconds())*float32(size)/2)
-	a.filled = now
+func (a *allowance) take(now Instant, size, perSecond int) bool {
+	if now != a.filled {
+		a.used = max(0, a.used-float32(now.Sub(a.filled).Seconds())*float32(perSecond))
+		a.filled = now
+	}
 	if a.used+1 > float32(size) {
 		return false
 	}

@@ -16,10 +16,14 @@ type liveness struct {
 	unanswered Instant // since when something waits for a sign of life; Never if nothing does
 	ping       Instant // when the next keepalive is due
 	flows      Instant // when the session had a flow last
+	keyed      Instant // when the initiator's keying was answered last
 	closing    Instant
+
+	keepAlive, giveUp time.Duration // Times.KeepAlive and GiveUp, of this session
 }
 
-func (l *liveness) init(now Instant) {
+func (l *liveness) init(now Instant, times *Times) {
+	l.keepAlive, l.giveUp = times.KeepAlive, times.GiveUp
 	l.heard, l.flows = now, now
 	l.unanswered = Never
 	l.ping = now
@@ -36,8 +40,8 @@ func (s *Session) asked() {
 func (s *Session) hear() {
 	s.times.heard = s.core.now
 	s.times.unanswered = Never
-	if s.core.config.Times.KeepAlive > 0 {
-		s.times.ping = s.core.now.Add(s.core.config.Times.KeepAlive)
+	if s.times.keepAlive > 0 {
+		s.times.ping = s.core.now.Add(s.times.keepAlive)
 	}
 	if !s.confirmed {
 		s.confirm()
@@ -45,25 +49,50 @@ func (s *Session) hear() {
 	s.out.recover(s)
 }
 
+// SetKeepAlive changes, for this session, how long it may hear nothing before it asks, and how long it waits for an answer: see
+// Times.KeepAlive and Times.GiveUp. Zero keeps what is set.
+func (s *Session) SetKeepAlive(every, giveUp time.Duration) {
+	if s.state != stateOpen {
+		return
+	}
+	if every != 0 {
+		s.times.keepAlive = every
+		s.times.ping = s.times.heard.Add(max(every, 0))
+	}
+	if giveUp > 0 {
+		s.times.giveUp = giveUp
+	}
+	s.mark()
+}
+
 // live does what keeps a session alive or ends it: it gives up on a silent far end, sends keepalives, and closes when nothing
 // has used the session for long.
 func (s *Session) live() {
 	c := s.core
 	t := &c.config.Times
-	if s.times.unanswered != Never && c.now.Sub(s.times.unanswered) >= t.GiveUp {
+	if s.times.unanswered != Never && c.now.Sub(s.times.unanswered) >= s.times.giveUp {
 		s.end(ErrTimeout)
 		return
 	}
-	if s.hasFlows() {
-		s.times.flows = c.now
-	} else if t.Idle > 0 && c.now.Sub(s.times.flows) >= t.Idle {
+	if s.unproved() && c.now.Sub(s.times.keyed) >= provingTime {
+		s.end(ErrTimeout)
+		return
+	}
+	if t.Idle > 0 && !s.hasFlows() && c.now.Sub(s.times.flows) >= t.Idle {
 		s.Close()
 		return
 	}
-	if t.KeepAlive > 0 && c.now >= s.times.ping {
+	if c.now >= s.times.ping && (s.times.keepAlive > 0 || s.unproved()) {
 		s.keepAlive()
 	}
 }
+
+// provingTime is how long an accepted session may lack a packet with its keys since we answered its keying last. Initiators that have keyed have something to say, and
+// are pinged at once; those that key for no other end than to fill our memory do not stay for long.
+const provingTime = 30 * time.Second
+
+// unproved says whether the far end of an accepted session has not shown yet that it has the keys.
+func (s *Session) unproved() bool { return s.role == Responder && !s.confirmed }
 
 // keepAlive sends an empty Ping (RFC 7016 3.5.4.1), unless data in flight asks the same question.
 func (s *Session) keepAlive() {
@@ -83,10 +112,13 @@ func (s *Session) nextLive() Instant {
 	t := &s.core.config.Times
 	next := Never
 	if s.times.unanswered != Never {
-		next = s.times.unanswered.Add(t.GiveUp)
+		next = s.times.unanswered.Add(s.times.giveUp)
 	}
-	if t.KeepAlive > 0 {
+	if s.times.keepAlive > 0 || s.unproved() {
 		next = min(next, s.times.ping)
+	}
+	if s.unproved() {
+		next = min(next, s.times.keyed.Add(provingTime))
 	}
 	if t.Idle > 0 && !s.hasFlows() {
 		next = min(next, s.times.flows.Add(t.Idle))
@@ -99,11 +131,16 @@ func (s *Session) hasFlows() bool { return len(s.out.flows) > 0 || s.in.open > 0
 // queueControl adds a chunk to what goes out with the next packet. More than two packets full are not kept: they would be
 // answers to a far end that asks faster than it listens.
 func (s *Session) queueControl(chunk func([]byte) []byte) {
-	if len(s.control) > s.core.config.Limits.Packet {
+	before := len(s.control)
+	if before > s.core.config.Limits.Packet {
 		s.stats.controlDropped++
 		return
 	}
 	s.control = chunk(s.control)
+	if len(s.control)-before > s.packetLimit()-wire.MaxHeaderSize { // no packet would hold it
+		s.control = s.control[:before]
+		s.stats.controlDropped++
+	}
 	s.mark()
 }
 

@@ -77,6 +77,16 @@ func (m *mailbox) wakeFor(first bool) {
 	}
 }
 
+// emptied gives the slices for the next mail, without what a burst has made of them.
+func (m mail) emptied() mail {
+	clear(m.calls)
+	clear(m.batches)
+	if cap(m.calls) > 4*maxHandedCalls {
+		m.calls = nil
+	}
+	return mail{m.calls[:0], m.batches[:0]}
+}
+
 // take gives all that is there, for which the mailbox gets the emptied slices of the last time.
 func (m *mailbox) take(emptied mail) mail {
 	m.mu.Lock()
@@ -133,19 +143,34 @@ func (b *batch) each(f func(from Path, datagram []byte)) {
 	}
 }
 
-// batchPool keeps the batches of an endpoint that nobody uses.
-type batchPool struct{ pool sync.Pool }
+// batchPool keeps some of the batches of an endpoint that nobody uses.
+type batchPool struct {
+	mu   sync.Mutex
+	free []*batch
+}
+
+// maxFreeBatches is how many are kept: 1 MiB.
+const maxFreeBatches = 16
 
 func (p *batchPool) get() *batch {
-	if b, ok := p.pool.Get().(*batch); ok {
-		return b
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := len(p.free) - 1
+	if last < 0 {
+		return &batch{bytes: make([]byte, 0, batchBytes)}
 	}
-	return &batch{bytes: make([]byte, 0, batchBytes)}
+	b := p.free[last]
+	p.free = p.free[:last]
+	return b
 }
 
 func (p *batchPool) put(b *batch) {
 	b.bytes, b.datagrams = b.bytes[:0], b.datagrams[:0]
-	p.pool.Put(b)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.free) < maxFreeBatches {
+		p.free = append(p.free, b)
+	}
 }
 
 // sorter collects what one goroutine reads for the shards of others, whole batches at a time.

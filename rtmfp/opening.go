@@ -3,6 +3,7 @@ package rtmfp
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -17,8 +18,10 @@ type DialConfig struct {
 	// Discriminator says who is sought.
 	Discriminator []byte
 
-	// Paths are the first addresses to try; redirects add others.
-	Paths []Path
+	// Addresses and Paths are the first addresses to try, those in Addresses by the interface that CoreConfig.Route names;
+	// redirects add others.
+	Addresses []netip.AddrPort
+	Paths     []Path
 
 	// Handler is told what becomes of the session: Opened or Closed comes first.
 	Handler SessionHandler
@@ -39,7 +42,20 @@ type opening struct {
 	repeat        candidate
 	working       bool
 	cookieChanged bool
+	redirected    bool
+	refused       error // why the last answer would not do
+	early         []earlyPacket
 }
+
+// earlyPacket is a packet that came while the answer to the keying was being computed: the responder has had its keys for longer
+// and may have sent it with them.
+type earlyPacket struct {
+	from   Path
+	sealed []byte
+}
+
+// maxEarly is how many packets are kept for so long: what a responder may send at once.
+const maxEarly = 6
 
 // candidate is an address that is tried, with its own back-off.
 type candidate struct {
@@ -58,6 +74,17 @@ func (n *candidate) next(now Instant, times *Times) {
 	n.at = now.Add(n.interval)
 }
 
+// failure is what a session ends with that has not opened in time.
+func (o *opening) failure() error {
+	switch {
+	case o.refused != nil:
+		return fmt.Errorf("%w that would do: %w", ErrTimeout, o.refused)
+	case o.redirected:
+		return &UnreachableError{Tried: len(o.candidates)}
+	}
+	return ErrTimeout
+}
+
 func (o *opening) tries(path Path) bool {
 	return slices.ContainsFunc(o.candidates, func(n candidate) bool { return n.path == path })
 }
@@ -70,8 +97,10 @@ func (c *Core) Dial(d DialConfig) (*Session, error) {
 		return nil, ErrClosed
 	case l == nil:
 		return nil, fmt.Errorf("%w: %q", ErrNoIdentity, d.Identity)
-	case len(d.Paths) == 0:
+	case len(c.pathsTo(d)) == 0:
 		return nil, ErrNoAddress
+	case len(d.Discriminator) > c.config.Limits.Startup-helloOverhead:
+		return nil, fmt.Errorf("rtmfp: discriminator of %d bytes does not fit a hello", len(d.Discriminator))
 	case c.full():
 		return nil, ErrTooManySessions
 	case d.Handler == nil:
@@ -86,16 +115,36 @@ func (c *Core) Dial(d DialConfig) (*Session, error) {
 	}
 	s.opening.tag[0] = byte(c.config.Shard)
 	c.openings[s.opening.tag] = s
-	for _, p := range d.Paths {
+	for _, p := range c.pathsTo(d) {
 		s.addCandidate(p)
 	}
 	s.wake(c.now)
 	return s, nil
 }
 
+// helloOverhead is what an IHello has around its discriminator: the headers of packet and chunk, a length and the tag.
+const helloOverhead = wire.MaxHeaderSize + wire.ChunkHeaderSize + 2 + len(tag{})
+
+// pathsTo gives the paths to try first.
+func (c *Core) pathsTo(d DialConfig) []Path {
+	var paths []Path
+	for _, p := range d.Paths {
+		p.Addr = netip.AddrPortFrom(p.Addr.Addr().Unmap(), p.Addr.Port())
+		if p.Addr.IsValid() && p.Addr.Port() != 0 {
+			paths = append(paths, p)
+		}
+	}
+	for _, a := range d.Addresses {
+		if path, ok := c.pathTo(a); ok {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
 func (s *Session) addCandidate(p Path) {
 	o := s.opening
-	if len(o.candidates) >= s.core.config.Limits.Candidates || o.tries(p) || !p.Addr.IsValid() || p.Addr.Port() == 0 {
+	if len(o.candidates) >= s.core.config.Limits.Candidates || o.tries(p) {
 		return
 	}
 	o.candidates = append(o.candidates, candidate{path: p, at: s.core.now})
@@ -121,7 +170,7 @@ func (c *Core) forgetOpening(s *Session) {
 func (s *Session) openingTimer() {
 	o, c := s.opening, s.core
 	if c.now >= o.deadline {
-		s.end(ErrTimeout)
+		s.end(o.failure())
 		return
 	}
 	next := o.deadline
@@ -156,6 +205,7 @@ func (s *Session) sendKeying() {
 	s.core.stats.IIKeyingsSent++
 	s.core.sendStartup(0, s.path, func(b []byte) []byte { return append(b, o.keying...) })
 	o.repeat.next(s.core.now, &s.core.config.Times)
+	s.wake(min(o.repeat.at, o.deadline))
 }
 
 // receiveRedirect adds addresses to those that an opening session tries.
@@ -179,6 +229,7 @@ func (c *Core) receiveRedirect(from Path, payload []byte) error {
 	if len(r.Destinations) == 0 {
 		s.addCandidate(from)
 	}
+	s.opening.redirected = true
 	for _, a := range r.Destinations {
 		if path, ok := c.pathTo(a.AddrPort); ok {
 			s.addCandidate(path)
@@ -214,7 +265,8 @@ func (c *Core) receiveRHello(from Path, payload []byte) error {
 		c.handStartup(r.TagEcho, from, wire.ChunkRHello, payload)
 		return nil
 	}
-	if s.state != stateHelloSent || s.opening.far != nil || len(r.Cookie) > 512 {
+	if s.state != stateHelloSent || s.opening.far != nil || len(r.Cookie) > maxCookie {
+		c.stats.IgnoredChunks++
 		return nil
 	}
 	far, err := c.config.Crypto.ParseCertificate(r.Certificate)
@@ -225,7 +277,7 @@ func (c *Core) receiveRHello(from Path, payload []byte) error {
 		c.stats.RefusedKeyings++
 		return nil
 	}
-	if other := c.peers[peerKey{s.near(), far.PeerID()}]; other != nil && other != s {
+	if other := s.duplicate(far); other != nil {
 		s.end(&DuplicateError{other})
 		return nil
 	}
@@ -233,6 +285,19 @@ func (c *Core) receiveRHello(from Path, payload []byte) error {
 	s.opening.far = far
 	s.path = from
 	s.initiate()
+	return nil
+}
+
+// maxCookie is the longest cookie in bytes that is taken from a responder.
+const maxCookie = 512
+
+// duplicate finds another session with the far end that is open or about to be.
+func (s *Session) duplicate(far Certificate) *Session {
+	for other := s.core.peers[peerKey{s.near(), far.PeerID()}]; other != nil; other = other.older {
+		if other != s && (other.state == stateKeyingSent || other.state == stateOpen) {
+			return other
+		}
+	}
 	return nil
 }
 
@@ -252,6 +317,10 @@ func (s *Session) initiate() {
 			if err != nil {
 				c.stats.FailedKeyings++
 				s.end(fmt.Errorf("rtmfp: keying: %w", err))
+				return
+			}
+			if other := s.duplicate(o.far); other != nil { // it has come while we computed
+				s.end(&DuplicateError{other})
 				return
 			}
 			s.startKeying(initiation)
@@ -278,7 +347,6 @@ func (s *Session) startKeying(initiation Initiation) {
 	s.listPeer()
 	s.signKeying()
 	s.sendKeying()
-	s.wake(o.repeat.at)
 }
 
 func (s *Session) signKeying() {
@@ -296,6 +364,10 @@ func (s *Session) signKeying() {
 // receiveKeyingAnswer takes a packet for a session that has sent its IIKeying: RIKeying or cookie change, under the Default Session Key.
 func (s *Session) receiveKeyingAnswer(from Path, sealed []byte) {
 	c := s.core
+	if s.opening.working {
+		s.keepEarly(from, sealed)
+		return
+	}
 	plain, err := c.startup.Open(sealed)
 	if err != nil {
 		c.stats.DroppedVerification++
@@ -312,14 +384,35 @@ func (s *Session) receiveKeyingAnswer(from Path, sealed []byte) {
 			return
 		}
 		chunks = rest
-		switch chunk.Type {
-		case wire.ChunkRIKeying:
-			s.receiveRIKeying(chunk.Payload)
-		case wire.ChunkCookieChange:
-			s.receiveCookieChange(from, chunk.Payload)
-		default:
-			c.stats.IgnoredChunks++
-		}
+		s.receiveKeyingChunk(from, chunk)
+	}
+}
+
+func (s *Session) keepEarly(from Path, sealed []byte) {
+	o, c := s.opening, s.core
+	if len(o.early) >= maxEarly || len(sealed) > c.config.Limits.Packet+64 {
+		c.stats.DroppedVerification++
+		return
+	}
+	o.early = append(o.early, earlyPacket{from, slices.Clone(sealed)})
+}
+
+func (s *Session) receiveKeyingChunk(from Path, chunk wire.Chunk) {
+	c := s.core
+	var err error
+	switch {
+	case s.state != stateKeyingSent: // a chunk before it was enough
+	case chunk.Type == wire.ChunkRIKeying:
+		s.receiveRIKeying(chunk.Payload)
+	case chunk.Type == wire.ChunkCookieChange:
+		s.receiveCookieChange(from, chunk.Payload)
+	case chunk.Type == wire.ChunkFragment:
+		err = c.joinFragment(from, s.receiveID, chunk.Payload, func(whole wire.Chunk) { s.receiveKeyingChunk(from, whole) })
+	default:
+		c.stats.IgnoredChunks++
+	}
+	if err != nil {
+		c.stats.DroppedSyntax++
 	}
 }
 
@@ -327,7 +420,7 @@ func (s *Session) receiveKeyingAnswer(from Path, sealed []byte) {
 func (s *Session) receiveCookieChange(from Path, payload []byte) {
 	change, err := wire.ParseCookieChange(payload)
 	o := s.opening
-	if err != nil || o.cookieChanged || string(change.Old) != string(o.cookie) || len(change.New) > 512 {
+	if err != nil || o.cookieChanged || string(change.Old) != string(o.cookie) || len(change.New) > maxCookie {
 		s.core.stats.IgnoredChunks++
 		return
 	}
@@ -336,7 +429,6 @@ func (s *Session) receiveCookieChange(from Path, payload []byte) {
 	s.path = from
 	s.signKeying()
 	s.sendKeying()
-	s.wake(o.repeat.at)
 }
 
 func (s *Session) receiveRIKeying(payload []byte) {
@@ -364,7 +456,8 @@ func (s *Session) receiveRIKeying(payload []byte) {
 			if err != nil {
 				c.stats.FailedKeyings++
 				c.config.Log.Debug("answer to keying refused", "peer", o.far.PeerID(), "error", err)
-				s.wake(o.repeat.at)
+				o.refused, o.early = err, nil
+				s.wake(c.now)
 				return
 			}
 			s.completeOpening(k.SessionID, keying)
@@ -377,11 +470,17 @@ func (s *Session) receiveRIKeying(payload []byte) {
 
 // completeOpening makes the initiator's session open.
 func (s *Session) completeOpening(sendID uint32, keying Keying) {
-	id, far := s.receiveID, s.opening.far
+	id, far, early := s.receiveID, s.opening.far, s.opening.early
 	s.core.forgetOpening(s)
 	s.role = Initiator
 	s.receiveID, s.sendID = id, sendID
 	s.open(far, keying)
 	s.core.stats.SessionsOpened++
 	s.handler.Opened(s)
+	for _, p := range early {
+		if s.state == stateClosed {
+			return
+		}
+		s.receive(p.from, p.sealed)
+	}
 }

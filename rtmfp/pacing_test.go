@@ -96,17 +96,19 @@ func TestRateIsTheWindowInEachRoundTripAndAQuarterMore(t *testing.T) {
 }
 
 func TestRateDoesNotDependOnHowOftenOneAsks(t *testing.T) {
-	p := established(0)
-	at := pace{window: 3483, smoothed: 300 * time.Millisecond, timeout: time.Minute} // 14 bytes in a millisecond
-	sent := 0
-	for now := Instant(0); now < Instant(10*time.Second); now = now.Add(7 * time.Microsecond) {
-		if p.maySend(now, at) {
-			p.sent(now, packetBytes)
-			sent += packetBytes
+	at := pace{window: 3483, smoothed: 300 * time.Millisecond, timeout: time.Minute} // a byte in 69 microseconds
+	for _, interval := range []time.Duration{7 * time.Microsecond, 130 * time.Microsecond} {
+		p := established(0)
+		sent := 0
+		for now := Instant(0); now < Instant(10*time.Second); now = now.Add(interval) {
+			if p.maySend(now, at) {
+				p.sent(now, packetBytes)
+				sent += packetBytes
+			}
 		}
-	}
-	if rate := sent / 10; rate < 14_000 || rate > 15_000 {
-		t.Errorf("%d bytes/s, want 14512", rate)
+		if rate := sent / 10; rate < 14_000 || rate > 15_000 {
+			t.Errorf("every %v: %d bytes/s, want 14512", interval, rate)
+		}
 	}
 }
 

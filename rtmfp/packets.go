@@ -83,6 +83,10 @@ func (s *Session) receiveHeader(h wire.Header) {
 
 // receiveClosing takes the chunks of a session that is not open any more.
 func (s *Session) receiveClosing(chunks []byte) {
+	if s.state == stateNearClose && !s.confirmed { // it did not have the keys yet when it was told first
+		s.confirmed = true
+		s.sendClosing(wire.AppendClose)
+	}
 	for s.state != stateClosed {
 		chunk, rest, ok := wire.NextChunk(chunks)
 		if !ok {
@@ -139,7 +143,10 @@ func (s *Session) receiveChunks(from Path, chunks []byte) {
 	}
 }
 
-var errNoUserData = errors.New("rtmfp: next user data without user data before it")
+var (
+	errNoUserData = errors.New("rtmfp: next user data without user data before it")
+	errNoFlow     = errors.New("rtmfp: no such flow")
+)
 
 func (s *Session) nextUserData(payload []byte, before wire.UserData) (wire.UserData, error) {
 	if before.Sequence == 0 {
@@ -162,7 +169,7 @@ func (s *Session) receiveAckChunk(chunk wire.Chunk) bool {
 	if cap(ack.Ranges) > cap(s.core.parsed) {
 		s.core.parsed = ack.Ranges[:0]
 	}
-	s.receiveAck(ack)
+	s.receiveAck(ack, len(chunk.Payload) >= longAck)
 	return true
 }
 
@@ -178,13 +185,13 @@ func (s *Session) receiveControl(from Path, chunk wire.Chunk) error {
 		if err != nil {
 			return err
 		}
-		s.in.probed(p.FlowID)
+		return s.in.probed(p.FlowID)
 	case wire.ChunkFlowException:
 		x, err := wire.ParseFlowException(chunk.Payload)
 		if err != nil {
 			return err
 		}
-		s.receiveException(x)
+		return s.receiveException(x)
 	case wire.ChunkFIHello:
 		h, err := wire.ParseFIHello(chunk.Payload)
 		if err != nil {
@@ -224,20 +231,27 @@ func (s *Session) sendPacket() bool {
 	if !data && len(s.control) == 0 && !s.in.ackNow {
 		return false
 	}
+	before := s.rtt
 	p := s.begin()
 	empty := len(p)
 	limit := s.packetLimit()
 	p = s.appendControl(p, limit)
-	if data || s.in.ackNow {
+	if s.in.ackNow {
 		p = s.in.appendAcks(p, limit)
 	}
 	if data {
+		s.core.building = true
 		p = s.appendData(p, limit)
 		if len(p) == empty { // what was divided for another path has to fit this one
 			p = s.appendData(p, s.core.config.Limits.Packet)
 		}
+		s.core.building = false
+		if s.out.packetBytes > 0 { // and what could wait for long may come along
+			p = s.in.appendAcks(p, limit)
+		}
 	}
 	if len(p) == empty || s.state != stateOpen {
+		s.rtt = before // no timestamp has gone
 		return false
 	}
 	s.finish(p)
@@ -297,9 +311,12 @@ func (s *Session) appendControl(p []byte, limit int) []byte {
 	for len(s.control) > 0 {
 		chunk, rest, ok := wire.NextChunk(s.control)
 		size := wire.ChunkHeaderSize + len(chunk.Payload)
-		if !ok || size > limit-wire.MaxHeaderSize {
-			s.control = nil
-			return p
+		if !ok {
+			break
+		}
+		if size > limit-wire.MaxHeaderSize { // queued for another path
+			s.control = rest
+			continue
 		}
 		if len(p)+size > limit {
 			return p
@@ -319,6 +336,7 @@ func (s *Session) openTimer() {
 	}
 	s.in.timer(c.now)
 	s.out.probeFlows(c.now)
+	s.out.expireFlows(c.now)
 	s.live()
 	if s.state == stateOpen {
 		s.mark()
@@ -328,7 +346,7 @@ func (s *Session) openTimer() {
 // schedule sets the timer to the earliest thing that will be due.
 func (s *Session) schedule() {
 	now := s.core.now
-	next := min(s.out.timeoutAt, s.in.next(), s.nextLive(), s.out.nextProbe())
+	next := min(s.out.timeoutAt, s.out.expireAt, s.in.next(), s.nextLive(), s.out.nextProbe())
 	if s.out.held {
 		next = min(next, s.out.pace.wait(now, s.paced()))
 	}

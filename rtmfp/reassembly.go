@@ -70,6 +70,15 @@ type assembled struct {
 // size gives BUFFERED_SIZE in bytes: what has not been delivered, with an overhead for each fragment.
 func (r *reassembly) size() int { return r.held }
 
+// inProgress gives the part of size that is the message of which the next fragment, behind cumulative, is awaited.
+func (r *reassembly) inProgress(cumulative uint64) int {
+	s := r.waiting.first()
+	if s == nil || !s.begins || s.ends || s.last != cumulative {
+		return 0
+	}
+	return s.bytes + s.fragments()*fragmentOverhead
+}
+
 // passed notes that the flow itself delivered a whole message, and tells whether messages were given up before it.
 func (r *reassembly) passed(sequence uint64) (gap bool) {
 	gap = r.gapBefore(sequence)

@@ -156,6 +156,24 @@ func FuzzReassembly(f *testing.F) {
 	})
 }
 
+func TestReassemblyFollowsTheRFC(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for i := range 3000 {
+		controls := make([]byte, 1+random.IntN(20))
+		for j := range controls {
+			controls[j] = byte(random.Uint32())
+			if i%2 == 0 && j > 0 && (controls[j-1]&3 == byte(wire.Begin) || controls[j-1]&3 == byte(wire.Middle)) {
+				controls[j] = byte(wire.End) + byte(random.IntN(2)) // half of all sequences are well formed
+			}
+		}
+		c := newReassemblyCheck(t, i%4 < 2, controls)
+		for range 60 {
+			c.step(byte(random.Uint32()), byte(random.Uint32()))
+		}
+		c.deliver()
+	}
+}
+
 // reassemblyCheck drives a reassembly and the model alike.
 type reassemblyCheck struct {
 	t        *testing.T
@@ -367,6 +385,24 @@ func TestTinyFragmentsHoldNoLargeBuffers(t *testing.T) {
 	}
 }
 
+func TestTinyFragmentsHoldNoPieces(t *testing.T) {
+	var r reassembly
+	next := uint64(1)
+	for range 100 {
+		pieces := longMessage(next, 28)
+		slices.Reverse(pieces)
+		insertAll(t, &r, pieces)
+		r.next(next + 27)
+		next += 28
+		for i := range uint64(28) {
+			insertAll(t, &r, []wire.UserData{{Sequence: 1_000_000 + 100*next + 2*i, Fragment: wire.Middle, Data: []byte{1}}})
+		}
+	}
+	if r.memory() > 4*r.size()+2*keptLarge+keptSmall {
+		t.Errorf("%d bytes of memory for %d", r.memory(), r.size())
+	}
+}
+
 func TestMessageBeyondTheLimitIsRefused(t *testing.T) {
 	for name, order := range map[string][]int{"at its end": {0, 1, 2}, "at its beginning": {2, 1, 0}, "in its middle": {0, 2, 1}} {
 		fragments := longMessage(1, 3)
@@ -422,7 +458,7 @@ func TestMessageInProgressIsKept(t *testing.T) {
 	var r reassembly
 	fragments := longMessage(1, 4)
 	insertAll(t, &r, fragments[:2])
-	if r.next(2); r.size() != 2*(1150+fragmentOverhead) {
+	if r.next(2); r.size() != 2*(1150+fragmentOverhead) || r.inProgress(2) != r.size() || r.inProgress(3) != 0 {
 		t.Fatal("a message in progress was discarded")
 	}
 	if r.next(3); r.size() != 0 {

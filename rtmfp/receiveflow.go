@@ -59,6 +59,7 @@ type ReceiveFlow struct {
 	exception  uint64
 	state      receiveState
 	shouldAck  bool
+	rejected   bool
 	paused     bool
 	delivering bool
 	ended      bool
@@ -111,7 +112,7 @@ func (f *ReceiveFlow) Reject(code uint64) {
 		return
 	}
 	f.state = receiveRejected
-	f.exception = code
+	f.rejected, f.exception = true, code
 	f.session.in.buffered -= f.buffer.size()
 	f.buffer.clear()
 	f.ended = true
@@ -145,6 +146,9 @@ func (f *ReceiveFlow) take(u *wire.UserData) {
 	if !known && !f.admit(u) {
 		f.session.stats.fragmentsDropped++
 		in.ackNow = true
+		f.sequences.forward(u.FSN) // which may make room for it the next time
+		f.deliver()
+		f.complete()
 		return
 	}
 	if u.Final && !known && f.final == 0 {
@@ -163,10 +167,11 @@ func (f *ReceiveFlow) take(u *wire.UserData) {
 			f.session.stats.messagesTooLong++
 			f.rejectFor(err)
 		}
+		in.shed(2 * f.session.core.config.Limits.SessionBuffer)
 	}
 	f.sequences.forward(u.FSN)
 	f.sequences.add(u.Sequence)
-	if f.sequences.gaps() || f.capacity-f.buffer.size() < wire.BufferBlock {
+	if f.sequences.gaps() || f.capacity-f.held() < wire.BufferBlock {
 		in.ackNow = true
 	}
 	f.deliver()
@@ -190,25 +195,23 @@ func (f *ReceiveFlow) direct(u *wire.UserData, known bool) bool {
 	return true
 }
 
-// admit says whether a fragment may be held. What has to come next always may, else nothing could go on.
+// admit says whether a fragment may be held. What has to come next always may, else nothing could go on, unless it only would be held
+// back. There is nothing behind the final fragment, and a set of numbers with too many holes takes no more.
 func (f *ReceiveFlow) admit(u *wire.UserData) bool {
-	if f.state != receiveOpen || u.Abandon || len(u.Data) == 0 && f.buffer.size() < f.capacity {
-		return f.hasRoomFor(u.Sequence)
-	}
-	if u.Sequence == max(f.sequences.cumulative(), u.FSN)+1 {
-		return true
-	}
-	limits := &f.session.core.config.Limits
-	if f.buffer.size()+len(u.Data) > 2*f.capacity+initialWindow || f.session.in.buffered+len(u.Data) > limits.SessionBuffer {
+	if f.final != 0 && u.Sequence > f.final || !f.sequences.takes(u.Sequence) {
 		return false
 	}
-	return f.hasRoomFor(u.Sequence)
+	if f.state != receiveOpen || u.Abandon || !f.paused && u.Sequence == max(f.sequences.cumulative(), u.FSN)+1 {
+		return true
+	}
+	size := len(u.Data) + fragmentOverhead
+	return f.held()+size <= 2*f.capacity+initialWindow && f.session.in.buffered+size <= f.session.core.config.Limits.SessionBuffer
 }
 
-// hasRoomFor says whether the number can be noted: a set with too many holes takes no more.
-func (f *ReceiveFlow) hasRoomFor(sequence uint64) bool {
-	ranges := f.sequences.ranges()
-	return len(ranges) < maxSequenceRanges || ranges[len(ranges)-1].To >= sequence
+// held is what counts against the flow's capacity: all that it buffers but the message that comes in just now. That one has to be held
+// until it is whole, whatever its size.
+func (f *ReceiveFlow) held() int {
+	return f.buffer.size() - f.buffer.inProgress(f.sequences.cumulative())
 }
 
 // deliver gives the handler what is complete (RFC 7016 3.6.3.3).
@@ -263,7 +266,7 @@ func (f *ReceiveFlow) tell(err error) {
 
 // advertise is the receive window in blocks (RFC 7016 3.6.3.5).
 func (f *ReceiveFlow) advertise() uint64 {
-	free := min(f.capacity-f.buffer.size(), f.session.core.config.Limits.SessionBuffer-f.session.in.buffered)
+	free := min(f.capacity-f.held(), f.session.core.config.Limits.SessionBuffer-f.session.in.buffered)
 	blocks := (max(free, 0) + wire.BufferBlock - 1) / wire.BufferBlock
 	if blocks == 0 && f.capacity > 0 && !f.paused {
 		blocks = 1
@@ -271,18 +274,19 @@ func (f *ReceiveFlow) advertise() uint64 {
 	return uint64(blocks)
 }
 
-// appendAck appends the flow's acknowledgement, with an exception report before it if it is rejected (RFC 7016 3.6.3.4.3), or nothing
-// if that does not fit.
-func (f *ReceiveFlow) appendAck(p []byte, limit int) ([]byte, bool) {
+// appendAck appends the flow's acknowledgement, with an exception report before it if it was rejected (RFC 7016 3.6.3.4.3), or nothing
+// if that does not fit. Only one that is first in its packet may be truncated. A flow that was rejected reports so even when it is
+// complete: its only message may have been its last.
+func (f *ReceiveFlow) appendAck(p []byte, limit int, first bool) ([]byte, bool) {
 	begin := len(p)
-	if f.state == receiveRejected {
+	if f.rejected {
 		p = wire.FlowException{FlowID: f.id, Code: f.exception}.Append(p)
 	}
 	blocks := f.advertise()
 	ack := wire.Ack{FlowID: f.id, BufferBlocks: blocks, Cumulative: f.sequences.cumulative(), Ranges: f.sequences.ranges()}
 	at := len(p)
 	p = ack.AppendRange(p, limit)
-	if len(p) == at || len(p) > limit {
+	if len(p) == at || !first && len(ack.Ranges) > 0 && limit-len(p) < 2*wire.MaxVLUSize {
 		return p[:begin], false
 	}
 	f.window, f.hasWindow = blocks, true

@@ -2,6 +2,7 @@ package rtmfp
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	"afterglow/rtmfp/wire"
@@ -43,7 +44,7 @@ func (s *Session) receiveUserData(u wire.UserData) {
 		}
 		in.last = f
 	}
-	if u.HasOptions && f.state == receiveOpen && f.sequences.cumulative() > 0 && !understood(u.Options) {
+	if u.HasOptions && f.state == receiveOpen && !understood(u.Options) {
 		f.rejectFor(errOption)
 	}
 	f.take(&u)
@@ -126,6 +127,28 @@ func (s *Session) startFlow(u *wire.UserData) *ReceiveFlow {
 	return f
 }
 
+var errHoldsTooMuch = errors.New("rtmfp: too much of incomplete messages at a time")
+
+// shed rejects the flow that holds most if all together hold more than limit. Who heeds our advertisements comes there only with
+// a great many large messages in progress at a time.
+func (in *receiver) shed(limit int) {
+	if in.buffered <= limit {
+		return
+	}
+	var most *ReceiveFlow
+	for _, f := range in.flows {
+		if f.state != receiveOpen {
+			continue
+		}
+		if most == nil || f.buffer.size() > most.buffer.size() || f.buffer.size() == most.buffer.size() && f.id < most.id {
+			most = f
+		}
+	}
+	if most != nil {
+		most.rejectFor(errHoldsTooMuch)
+	}
+}
+
 // ack notes that a flow has something to acknowledge.
 func (in *receiver) ack(f *ReceiveFlow) {
 	if !f.shouldAck {
@@ -142,20 +165,24 @@ func (in *receiver) dataPacket() {
 }
 
 // probed answers a Buffer Probe (RFC 7016 3.6.3.6).
-func (in *receiver) probed(id uint64) {
-	if f := in.flows[id]; f != nil {
-		in.ack(f)
-		in.ackNow = true
+func (in *receiver) probed(id uint64) error {
+	f := in.flows[id]
+	if f == nil {
+		return errNoFlow
 	}
+	in.ack(f)
+	in.ackNow = true
+	return nil
 }
 
 // appendAcks appends the acknowledgements that fit; what does not fit goes with the next packet (RFC 7016 3.6.3.4.5, 3.6.3.4.6).
 func (in *receiver) appendAcks(p []byte, limit int) []byte {
 	done := 0
+	begin := len(p)
 	for _, f := range in.pending {
 		if f.state != receiveClosed {
 			var ok bool
-			if p, ok = f.appendAck(p, limit); !ok {
+			if p, ok = f.appendAck(p, limit, begin <= wire.MaxHeaderSize && len(p) == begin); !ok {
 				break
 			}
 		}
@@ -172,6 +199,7 @@ func (in *receiver) appendAcks(p []byte, limit int) []byte {
 func (in *receiver) linger(f *ReceiveFlow) {
 	f.state = receiveLingering
 	in.open--
+	f.session.times.flows = f.session.core.now
 	in.lingering.push(lingering{f, f.session.core.now.Add(receiveLinger)})
 }
 
@@ -183,12 +211,14 @@ func (in *receiver) timer(now Instant) {
 	for in.lingering.len() > 0 && in.lingering.at(0).until <= now {
 		f := in.lingering.at(0).flow
 		in.lingering.pop()
+		if !f.ended { // its messages are held back
+			in.lingering.push(lingering{f, now.Add(receiveLinger)})
+			continue
+		}
+		f.state = receiveClosed
 		delete(in.flows, f.id)
 		if in.last == f {
 			in.last = nil
-		}
-		if f.ended || f.buffer.size() == 0 {
-			f.state = receiveClosed
 		}
 	}
 }
@@ -207,18 +237,21 @@ func (in *receiver) next() Instant {
 
 // endFlows tells all handlers that the session has ended.
 func (s *Session) endFlows(reason error) {
-	for _, f := range s.in.flows {
+	for _, id := range slices.Sorted(maps.Keys(s.in.flows)) {
+		f := s.in.flows[id]
 		f.state = receiveClosed
 		if f.handler != nil {
 			f.tell(reason)
 		}
 	}
-	for _, f := range s.out.flows {
+	for _, id := range slices.Sorted(maps.Keys(s.out.flows)) {
+		f := s.out.flows[id]
 		f.state = sendClosed
+		f.abandonAll()
 		f.tell(reason)
 	}
 	s.in = receiver{}
-	s.out = sender{timeoutAt: Never}
+	s.out = sender{timeoutAt: Never, expireAt: Never}
 	s.control = nil
 	s.core.realTime.forget(s)
 }

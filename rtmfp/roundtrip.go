@@ -34,6 +34,7 @@ const noMicros micros = 1<<32 - 1
 // average.
 type roundTrip struct {
 	receivedAt Instant // TS_RX_TIME
+	answeredAt Instant // when answered came
 
 	received uint16 // TS_RX
 	echoed   uint16 // TS_ECHO_TX
@@ -64,12 +65,13 @@ func (r *roundTrip) receivedTimestamp(now Instant, timestamp uint16) {
 	r.hasReceived, r.received, r.receivedAt = true, timestamp, now
 }
 
-// receivedEcho takes the timestamp echo of a packet that arrives. It tells whether it was a measurement.
+// receivedEcho takes the timestamp echo of a packet that arrives. It tells whether it was a measurement. An echo that is older than
+// the last one is none: its packet was overtaken, or is a copy that somebody has kept for long.
 func (r *roundTrip) receivedEcho(now Instant, echo uint16) bool {
-	if r.hasAnswered && echo == r.answered {
+	if r.hasAnswered && int16(echo-r.answered) <= 0 && now.Sub(r.answeredAt) < echoLifetime {
 		return false
 	}
-	r.hasAnswered, r.answered = true, echo
+	r.hasAnswered, r.answered, r.answeredAt = true, echo, now
 	ticks := tick(now) - echo
 	if ticks > maxRTTTicks {
 		return false

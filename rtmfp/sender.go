@@ -1,6 +1,8 @@
 package rtmfp
 
 import (
+	"math"
+
 	"afterglow/rtmfp/wire"
 )
 
@@ -15,9 +17,11 @@ type sender struct {
 	highestAcked uint64
 	outstanding  int // S_OUTSTANDING_BYTES
 	timeoutAt    Instant
-	timedOut     bool // since the far end was heard
-	held         bool // data waits for the pacer
-	probing      int  // flows whose receiver has closed its buffer
+	expireAt     Instant // when a message may be past its deadline
+	timeouts     int     // in a row, since the far end was heard
+	held         bool    // data waits for the pacer
+	queued       int     // bytes in all flows that are not settled
+	probing      int     // flows whose receiver has closed its buffer
 	cc           congestion
 	pace         pacer
 	notices      noticesUntil
@@ -30,7 +34,7 @@ type sender struct {
 func (o *sender) init(s *Session) {
 	o.flows = make(map[uint64]*SendFlow)
 	o.nextTSN = 1
-	o.timeoutAt = Never
+	o.timeoutAt, o.expireAt = Never, Never
 	o.cc = newCongestion()
 }
 
@@ -45,6 +49,7 @@ func (o *sender) remove(f *SendFlow) {
 	f.stopProbing()
 	o.unready(f)
 	delete(o.flows, f.id)
+	f.session.times.flows = f.session.core.now
 }
 
 // wake lets a flow take part in the next packets.
@@ -84,6 +89,9 @@ func (s *Session) mayTransmit() bool {
 	if o.readyFlows == 0 {
 		return false
 	}
+	if o.pace.idled(s.core.now, s.paced()) {
+		o.cc.timeout(false)
+	}
 	if !o.cc.allows(o.outstanding) {
 		o.cc.blocked(o.outstanding)
 		return false
@@ -111,7 +119,7 @@ func (s *Session) appendData(p []byte, limit int) []byte {
 	o.packetBytes, o.packetTimeCritical = 0, false
 	for level := int(priorities) - 1; level >= 0; level-- {
 		queue := &o.ready[level]
-		for turns := queue.len(); turns > 0; turns-- {
+		for turns := queue.len(); turns > 0 && queue.len() > 0; turns-- {
 			f := *queue.at(0)
 			queue.pop()
 			o.readyFlows--
@@ -149,18 +157,29 @@ func (s *Session) sentData() {
 	}
 }
 
+// longAck is from how many bytes on an acknowledgement is taken for one that was cut short to fit its packet (RFC 7016 3.6.3.4.2).
+const longAck = 200
+
 // receiveAck takes one acknowledgement; settleAcks follows when the packet's chunks are through.
-func (s *Session) receiveAck(a wire.Ack) {
-	o := &s.out
-	if f := o.flows[a.FlowID]; f != nil {
-		f.acknowledge(a)
+func (s *Session) receiveAck(a wire.Ack, long bool) {
+	f := s.out.flows[a.FlowID]
+	if f == nil {
+		return
 	}
+	f.told = math.MaxUint64
+	if long && len(a.Ranges) > 0 {
+		f.told = a.Ranges[len(a.Ranges)-1].To
+	}
+	f.acknowledge(a)
 }
 
-func (s *Session) receiveException(x wire.FlowException) {
-	if f := s.out.flows[x.FlowID]; f != nil {
-		f.reject(x.Code)
+func (s *Session) receiveException(x wire.FlowException) error {
+	f := s.out.flows[x.FlowID]
+	if f == nil {
+		return errNoFlow
 	}
+	f.reject(x.Code)
+	return nil
 }
 
 // settleAcks draws the conclusions from a packet with acknowledgements: negative ones, losses, the window, the timer
@@ -183,7 +202,8 @@ func (s *Session) settleAcks() {
 // lossAfter is how many negative acknowledgements make a loss.
 const lossAfter = 3
 
-// countNegative gives everything in flight that was sent before the latest acknowledged fragment a negative acknowledgement.
+// countNegative gives everything in flight that was sent before the latest acknowledged fragment a negative acknowledgement, except
+// for numbers of which the flow's acknowledgement may have had no room to tell.
 func (s *Session) countNegative() {
 	o := &s.out
 	for i := 0; i < o.transmitted.len(); i++ {
@@ -192,7 +212,7 @@ func (s *Session) countNegative() {
 			break
 		}
 		fragment := ref.fragment()
-		if fragment == nil {
+		if fragment == nil || ref.sequence > ref.flow.told {
 			continue
 		}
 		fragment.naks++
@@ -232,7 +252,9 @@ func (s *Session) dataTimeout() {
 		s.rtt.backoff()
 		s.stats.timeouts++
 	}
-	o.timedOut = wasLoss
+	if wasLoss {
+		o.timeouts++
+	}
 	o.cc.timeout(wasLoss)
 	o.pace.timeout()
 	o.timeoutAt = Never
@@ -250,12 +272,14 @@ func (o *sender) loseAll() (any bool) {
 	return any
 }
 
-// recover sends again at once what a timeout has given up, now that the far end is heard.
+// recover ends a series of timeouts, now that the far end is heard: the retransmission timeout is as before, and what was sent
+// last is sent again at once. After a single timeout that would be too early: it was sent just now.
 func (o *sender) recover(s *Session) {
-	if !o.timedOut {
+	series := o.timeouts > 1
+	o.timeouts = 0
+	if !series {
 		return
 	}
-	o.timedOut = false
 	s.rtt.forgive()
 	o.loseAll()
 	o.pace.timeout()

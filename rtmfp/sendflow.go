@@ -30,7 +30,8 @@ type SendHandler interface {
 	// once. It is asked again after each packet as long as it gives something; else not before SendFlow.Wake.
 	Writable(*SendFlow)
 
-	// Settled says that a message for which a receipt was asked has been delivered, or never will be.
+	// Settled says that a message for which a receipt was asked has been delivered, or was given up. What was given up while
+	// all of it was under way may arrive nevertheless.
 	Settled(f *SendFlow, id MessageID, delivered bool)
 
 	// Ended is the last call: nil when the far end has everything, an *ExceptionError when it has rejected the flow, else the
@@ -64,6 +65,17 @@ const (
 	sendClosed
 )
 
+// dataHeaders is the most that stands before data in a packet, options aside; leastFragment is the room in bytes that
+// a flow's options have to leave for data.
+const (
+	dataHeaders   = wire.MaxHeaderSize + wire.ChunkHeaderSize + 1 + 3*wire.MaxVLUSize
+	leastFragment = 64
+)
+
+// maxSpan is how many fragments beyond the first one that the far end lacks are sent: more than any window is good for, and a
+// bound to what a far end that never acknowledges that one can make us remember.
+const maxSpan = 1 << 16
+
 // initialWindow is the receive window in bytes that a flow assumes before the first acknowledgement (RFC 7016 3.6.2).
 const initialWindow = 65536
 
@@ -77,9 +89,12 @@ type SendFlow struct {
 	queue        sendQueue
 	final        uint64 // F_FINAL_SN
 	outstanding  int
-	window       int // RX_BUFFER_SIZE
+	window       int     // RX_BUFFER_SIZE
+	told         uint64  // the last acknowledgement has told of numbers up to this one
+	expireAt     Instant // when a message may be past its deadline
 	probeAt      Instant
 	probeEvery   time.Duration
+	counters     SendFlowStats
 	exception    *ExceptionError
 	state        sendState
 	priority     Priority
@@ -103,13 +118,16 @@ func (s *Session) OpenFlow(config FlowConfig) (*SendFlow, error) {
 	}
 	f := &SendFlow{
 		session: s, handler: config.Handler, id: s.out.newFlowID(), window: initialWindow,
-		priority: config.Priority, timeCritical: config.TimeCritical, probeAt: Never,
+		priority: config.Priority, timeCritical: config.TimeCritical, probeAt: Never, expireAt: Never, told: math.MaxUint64,
 	}
-	f.queue.init()
+	f.queue.init(&s.out.queued)
 	f.startup = wire.AppendOption(nil, wire.OptionMetadata, config.Metadata)
 	f.metadata = f.startup[len(f.startup)-len(config.Metadata):]
 	if config.Return != nil {
 		f.startup = wire.AppendOption(f.startup, wire.OptionReturnAssociation, wire.AppendVLU(nil, config.Return.id))
+	}
+	if dataHeaders+len(f.startup)+1+leastFragment > s.core.config.Limits.Packet {
+		return nil, ErrMetadataTooLong
 	}
 	s.out.add(f)
 	return f, nil
@@ -126,6 +144,25 @@ func (f *SendFlow) Metadata() []byte { return f.metadata }
 
 // Queued is the number of bytes that are neither delivered nor abandoned.
 func (f *SendFlow) Queued() int { return f.queue.bytes }
+
+// Oldest says when the oldest of the messages that are neither delivered nor abandoned was queued; false if there is none.
+func (f *SendFlow) Oldest() (Instant, bool) {
+	for i := range f.queue.messages.len() {
+		if m := f.queue.messages.at(i); !m.settled {
+			return m.queued, true
+		}
+	}
+	return 0, false
+}
+
+// Started says whether anything of a message has been sent. Of one that is not in the queue any more it says true.
+func (f *SendFlow) Started(id MessageID) bool {
+	m := f.queue.message(id)
+	return m == nil || m.started
+}
+
+// Stats gives the flow's figures.
+func (f *SendFlow) Stats() SendFlowStats { return f.counters }
 
 // IsOpen says whether the flow takes messages.
 func (f *SendFlow) IsOpen() bool { return f.state == sendOpen }
@@ -149,19 +186,20 @@ func (f *SendFlow) Send(o Outgoing) (MessageID, error) {
 	case f.queue.bytes > 0 && f.queue.bytes+size > limits.SendQueue:
 		return 0, ErrQueueFull
 	}
-	id := f.queue.add(&o, f.fragmentSize())
+	id := f.queue.add(&o, f.fragmentSize(), f.session.core.now)
+	f.expect(f.queue.message(id))
+	f.probe()
 	f.session.out.wake(f)
 	return id, nil
 }
 
 // fragmentSize is the most data that surely fits a packet with all headers and the startup options (RFC 7016 3.6.2.2).
 func (f *SendFlow) fragmentSize() int {
-	const headers = wire.MaxHeaderSize + wire.ChunkHeaderSize + 1 + 3*10
-	size := f.session.packetLimit() - headers
+	size := f.session.packetLimit() - dataHeaders
 	if f.startup != nil {
 		size -= len(f.startup) + 1
 	}
-	return max(size, 64)
+	return max(size, leastFragment)
 }
 
 // Abandon gives a message up: what was not sent is not sent any more (RFC 7016 3.6.2.7).
@@ -178,12 +216,13 @@ func (f *SendFlow) abandon(id MessageID, m *outgoing) {
 	}
 	f.queue.abandon(m)
 	f.session.stats.messagesAbandoned++
+	f.counters.MessagesAbandoned++
 	f.settle(id, m, false)
 }
 
 func (f *SendFlow) settle(id MessageID, m *outgoing, delivered bool) {
 	receipt := m.receipt
-	if f.queue.settle(m) && receipt && f.handler != nil {
+	if f.queue.settle(m) && receipt && f.handler != nil && !f.ended {
 		f.handler.Settled(f, id, delivered)
 	}
 }
@@ -207,6 +246,7 @@ func (f *SendFlow) Close() {
 		f.final = next
 		f.queue.addFinal()
 	}
+	f.queue.scan = min(f.queue.scan, f.final)
 	f.session.out.wake(f)
 }
 
@@ -246,157 +286,11 @@ func (f *SendFlow) tell(err error) {
 	}
 }
 
-// next finds the fragment to send, giving up what is past its deadline (RFC 7016 3.6.2.3).
-func (f *SendFlow) next(now Instant) (uint64, bool) {
-	q := &f.queue
-	for {
-		q.trim()
-		if q.fragments.len() == 0 {
-			return 0, false
-		}
-		n, ok := f.eligible()
-		if !ok {
-			return 0, false
-		}
-		fragment := q.fragment(n)
-		m := q.message(fragment.message)
-		if fragment.is(abandoned) || !f.late(m, now) {
-			return n, true
-		}
-		f.abandon(fragment.message, m)
-	}
-}
-
-// eligible finds the first entry that may be sent: one that is not in flight and not abandoned, or the first of all, or the final one.
-func (f *SendFlow) eligible() (uint64, bool) {
-	q := &f.queue
-	if first := q.fragments.at(0); !first.is(inFlight | received) {
-		return q.base, true
-	}
-	end := q.nextSequence()
-	for q.scan = max(q.scan, q.base); q.scan < end; q.scan++ {
-		fragment := q.fragment(q.scan)
-		if fragment.is(inFlight|received) || fragment.is(abandoned) && q.scan != f.final {
-			continue
-		}
-		return q.scan, true
-	}
-	return 0, false
-}
-
-func (f *SendFlow) late(m *outgoing, now Instant) bool {
-	if m.finishBy != 0 && now > m.finishBy {
-		return true
-	}
-	return !m.started && m.startBy != 0 && now > m.startBy
-}
-
-// blocked says whether the receiver's buffer holds the flow back (RFC 7016 3.6.2.9).
-func (f *SendFlow) blocked() bool { return f.exception == nil && f.outstanding >= f.window }
-
-// suspended says whether the receiver has closed its buffer, so that only a probe can find out when it opens.
-func (f *SendFlow) suspended() bool {
-	return f.exception == nil && f.window == 0 && f.queue.fragments.len() > 0
-}
-
-// fill appends fragments to a packet while there is room, and tells whether the flow has more to send.
-func (f *SendFlow) fill(p []byte, limit int) (packet []byte, more bool) {
-	s := f.session
-	var last uint64
-	for {
-		if f.blocked() {
-			return p, false
-		}
-		n, ok := f.next(s.core.now)
-		if !ok {
-			if !f.feed() {
-				return p, false
-			}
-			continue
-		}
-		before := len(p)
-		if p, ok = f.appendFragment(p, limit, n, last != 0 && n == last+1, last == 0); !ok {
-			return p, true
-		}
-		f.sent(n, len(p)-before)
-		last = n
-	}
-}
-
-// feed asks the handler for messages.
-func (f *SendFlow) feed() bool {
-	if !f.fed || f.state != sendOpen {
-		return false
-	}
-	before := f.queue.nextSequence()
-	f.fed = false
-	f.handler.Writable(f)
-	given := f.queue.nextSequence() != before
-	f.fed = f.fed || given
-	return given && f.session.state == stateOpen
-}
-
-// appendFragment appends a chunk with a fragment if it fits.
-func (f *SendFlow) appendFragment(p []byte, limit int, n uint64, follows, first bool) ([]byte, bool) {
-	q := &f.queue
-	fragment := q.fragment(n)
-	u := wire.UserData{
-		FlowID: f.id, Sequence: n, FSN: q.forward(), Fragment: fragment.control,
-		Abandon: fragment.is(abandoned), Final: n == f.final,
-	}
-	if first && f.startup != nil {
-		u.HasOptions, u.Options = true, f.startup
-	}
-	length := int(fragment.length)
-	if u.Abandon {
-		length = 0
-	}
-	if follows {
-		if len(p)+u.NextHeaderSize()+length > limit {
-			return p, false
-		}
-		p = u.AppendNextHeader(p, length)
-	} else {
-		if len(p)+u.HeaderSize()+length > limit {
-			return p, false
-		}
-		p = u.AppendHeader(p, length)
-	}
-	if length == 0 {
-		return p, true
-	}
-	return q.message(fragment.message).append(p, int(fragment.offset), length), true
-}
-
-// sent notes that a fragment is in flight (RFC 7016 3.6.2.3 steps 12 to 16).
-func (f *SendFlow) sent(n uint64, size int) {
-	out := &f.session.out
-	fragment := f.queue.fragment(n)
-	if fragment.is(everSent) {
-		f.session.stats.fragmentsRepeated++
-	}
-	f.session.stats.fragmentsSent++
-	fragment.flags |= inFlight | everSent
-	fragment.flags &^= sentAbandoned
-	if fragment.is(abandoned) {
-		fragment.flags |= sentAbandoned
-	}
-	fragment.naks = 0
-	fragment.size = uint16(size)
-	fragment.tsn = out.nextTSN
-	out.nextTSN++
-	out.transmitted.push(sentRef{f, n, fragment.tsn})
-	f.outstanding += size
-	out.outstanding += size
-	out.packetBytes += size
-	out.packetTimeCritical = out.packetTimeCritical || f.timeCritical
-	f.queue.message(fragment.message).started = true
-}
-
 // land takes a fragment out of flight.
 func (f *SendFlow) land(fragment *sendFragment) {
 	if fragment.is(inFlight) {
 		fragment.flags &^= inFlight
+		f.queue.waiting++
 		f.outstanding -= int(fragment.size)
 		f.session.out.outstanding -= int(fragment.size)
 	}
@@ -404,9 +298,15 @@ func (f *SendFlow) land(fragment *sendFragment) {
 
 // lose has a fragment sent again, or given up.
 func (f *SendFlow) lose(n uint64) {
-	f.land(f.queue.fragment(n))
+	fragment := f.queue.fragment(n)
+	f.land(fragment)
 	f.queue.scan = min(f.queue.scan, n)
 	f.session.stats.fragmentsLost++
+	f.counters.FragmentsLost++
+	if f.queue.message(fragment.message).late(f.session.core.now) {
+		f.expireAt = f.session.core.now
+		f.session.out.expireAt = min(f.session.out.expireAt, f.expireAt)
+	}
 	f.session.out.wake(f)
 }
 
@@ -424,7 +324,9 @@ func (f *SendFlow) acknowledge(a wire.Ack) {
 		f.complete()
 		return
 	}
-	f.session.out.wake(f)
+	if f.fed || f.queue.waiting > 0 {
+		f.session.out.wake(f)
+	}
 }
 
 func (f *SendFlow) receivedRange(from, to uint64) {
@@ -454,7 +356,13 @@ func (f *SendFlow) deliver(fragment *sendFragment) {
 	q := &f.queue
 	id := fragment.message
 	m := q.message(id)
-	tell := m.remaining == 1 && !m.abandoned && q.settle(m) && m.receipt && f.handler != nil
+	size, receipt := m.size(), m.receipt
+	whole := m.remaining == 1 && !m.abandoned && q.settle(m)
+	if whole {
+		f.counters.MessagesDelivered++
+		f.counters.BytesDelivered += uint64(size)
+	}
+	tell := whole && receipt && f.handler != nil && !f.ended
 	q.count(fragment)
 	if tell {
 		f.handler.Settled(f, id, true)

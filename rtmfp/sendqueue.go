@@ -31,6 +31,7 @@ type Outgoing struct {
 type outgoing struct {
 	body              []byte
 	startBy, finishBy Instant
+	queued            Instant
 	first             uint64 // sequence number of its first fragment
 	count             uint32 // number of its fragments
 	remaining         uint32 // fragments still in the queue
@@ -51,6 +52,9 @@ func (m *outgoing) append(b []byte, offset, n int) []byte {
 		part := min(n, head-offset)
 		b = append(b, m.head[offset:offset+part]...)
 		offset, n = offset+part, n-part
+	}
+	if n == 0 {
+		return b
 	}
 	return append(b, m.body[offset-head:offset-head+n]...)
 }
@@ -91,11 +95,16 @@ type sendQueue struct {
 	messages     ring[outgoing]
 	base         uint64    // sequence number of the first fragment in the queue
 	firstMessage MessageID // number of the first message in the queue
-	scan         uint64    // no fragment below it waits to be sent
+	scan         uint64    // no fragment below it is to be sent, abandoned ones aside
+	waiting      int       // fragments that are neither in flight nor received
 	bytes        int       // of messages in the queue that are not settled
+	total        *int      // the same of all flows of the session
 }
 
-func (q *sendQueue) init() { q.base, q.firstMessage, q.scan = 1, 1, 1 }
+func (q *sendQueue) init(total *int) {
+	q.base, q.firstMessage, q.scan = 1, 1, 1
+	q.total = total
+}
 
 // nextSequence is NEXT_SN.
 func (q *sendQueue) nextSequence() uint64 { return q.base + uint64(q.fragments.len()) }
@@ -117,15 +126,16 @@ func (q *sendQueue) message(id MessageID) *outgoing {
 }
 
 // add divides a message into fragments of at most size bytes (RFC 7016 3.6.2.2).
-func (q *sendQueue) add(o *Outgoing, size int) MessageID {
+func (q *sendQueue) add(o *Outgoing, size int, now Instant) MessageID {
 	id := q.firstMessage + MessageID(q.messages.len())
 	m := q.messages.push(outgoing{
-		body: o.Body, startBy: o.StartBy, finishBy: o.FinishBy, receipt: o.Receipt,
+		body: o.Body, startBy: o.StartBy, finishBy: o.FinishBy, receipt: o.Receipt, queued: now,
 		first: q.nextSequence(), headSize: uint8(len(o.Head)),
 	})
 	copy(m.head[:], o.Head)
 	total := m.size()
 	q.bytes += total
+	*q.total += total
 	for offset := 0; offset < total || offset == 0; offset += size {
 		n := min(size, total-offset)
 		q.fragments.push(sendFragment{
@@ -134,6 +144,7 @@ func (q *sendQueue) add(o *Outgoing, size int) MessageID {
 		m.count++
 	}
 	m.remaining = m.count
+	q.waiting += int(m.count)
 	return id
 }
 
@@ -154,6 +165,7 @@ func (q *sendQueue) addFinal() {
 	id := q.firstMessage + MessageID(q.messages.len())
 	q.messages.push(outgoing{first: q.nextSequence(), count: 1, remaining: 1, abandoned: true, settled: true})
 	q.fragments.push(sendFragment{message: id, control: wire.Whole, flags: abandoned})
+	q.waiting++
 }
 
 // forward gives the FSN of what is sent now (RFC 7016 3.6.2.3). The queue is not empty.
@@ -165,11 +177,13 @@ func (q *sendQueue) forward() uint64 {
 	return q.base
 }
 
-// trim takes from the front what is received, and what is abandoned and not in flight as long as something stands behind it.
+// trim takes from the front what is received, and what is abandoned and not in flight as long as something behind it waits to be
+// sent. RFC 7016 3.6.2.3 trims before anything that is behind, in flight or not; but then nothing would be left to tell the
+// receiver of the gap with, if what is in flight arrives and no more is queued.
 func (q *sendQueue) trim() {
 	for q.fragments.len() > 0 {
 		first := q.fragments.at(0)
-		if !first.is(received) && (q.fragments.len() < 2 || !first.is(abandoned) || first.is(inFlight)) {
+		if !first.is(received) && (q.waiting < 2 || !first.is(abandoned) || first.is(inFlight)) {
 			return
 		}
 		if !first.is(received) {
@@ -180,9 +194,10 @@ func (q *sendQueue) trim() {
 	}
 }
 
-// count takes a fragment off its message, and messages without fragments off the queue.
+// count takes a fragment that is not in flight off its message, and messages without fragments off the queue.
 func (q *sendQueue) count(f *sendFragment) {
 	f.flags |= received
+	q.waiting--
 	m := q.message(f.message)
 	m.remaining--
 	for q.messages.len() > 0 && q.messages.at(0).remaining == 0 {
@@ -198,6 +213,7 @@ func (q *sendQueue) settle(m *outgoing) bool {
 	}
 	m.settled = true
 	q.bytes -= m.size()
+	*q.total -= m.size()
 	m.body = nil
 	return true
 }

@@ -50,9 +50,9 @@ func (s *sequenceSet) following(n uint64) int {
 	return sort.Search(last, func(i int) bool { return s.above[i].From > n })
 }
 
-// accepts tells whether add would take n.
-func (s *sequenceSet) accepts(n uint64) bool {
-	if len(s.above) < maxSequenceRanges || n <= s.upTo+1 {
+// takes tells whether add would take n.
+func (s *sequenceSet) takes(n uint64) bool {
+	if len(s.above) < maxSequenceRanges || n <= s.upTo || n == s.upTo+1 {
 		return true
 	}
 	i := s.following(n)

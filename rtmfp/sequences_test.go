@@ -48,7 +48,7 @@ func TestSequenceSetIsASet(t *testing.T) {
 					rt.Fatalf("forward to %d says skipped %v", n, !skipped)
 				}
 			} else {
-				if !set.accepts(n) || !set.add(n) {
+				if !set.takes(n) || !set.add(n) {
 					rt.Fatalf("%d not taken", n)
 				}
 				model[n] = true
@@ -73,17 +73,17 @@ func checkSequences(rt *rapid.T, set *sequenceSet, model map[uint64]bool) {
 func TestSequenceSetTakesNoMoreThanItsRanges(t *testing.T) {
 	var set sequenceSet
 	for i := range uint64(maxSequenceRanges) {
-		if !set.accepts(10*i+10) || !set.add(10*i+10) {
+		if !set.takes(10*i+10) || !set.add(10*i+10) {
 			t.Fatalf("range %d not taken", i)
 		}
 	}
 	for _, n := range []uint64{5, 15, 10*maxSequenceRanges + 10} {
-		if set.accepts(n) || set.add(n) || set.contains(n) {
+		if set.takes(n) || set.add(n) || set.contains(n) {
 			t.Errorf("%d was taken as one range too many", n)
 		}
 	}
 	for _, n := range []uint64{10, 11, 9, 10 * maxSequenceRanges, 10*maxSequenceRanges + 1, 1} {
-		if !set.accepts(n) || !set.add(n) || !set.contains(n) {
+		if !set.takes(n) || !set.add(n) || !set.contains(n) {
 			t.Errorf("%d makes no further range and was not taken", n)
 		}
 	}
@@ -100,11 +100,11 @@ func TestSequenceSetEndsAtTheLastNumber(t *testing.T) {
 	var set sequenceSet
 	set.add(math.MaxUint64)
 	set.add(math.MaxUint64 - 1)
-	if set.contains(math.MaxUint64-2) || len(set.ranges()) != 1 || !set.accepts(math.MaxUint64) {
+	if set.contains(math.MaxUint64-2) || len(set.ranges()) != 1 || !set.takes(math.MaxUint64) {
 		t.Fatalf("%v", set.ranges())
 	}
 	set.forward(math.MaxUint64 - 2)
-	if set.cumulative() != math.MaxUint64 || set.gaps() || !set.accepts(math.MaxUint64) || !set.add(math.MaxUint64) {
+	if set.cumulative() != math.MaxUint64 || set.gaps() || !set.takes(math.MaxUint64) || !set.add(math.MaxUint64) {
 		t.Errorf("%d %v", set.cumulative(), set.ranges())
 	}
 	set = sequenceSet{}

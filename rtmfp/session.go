@@ -58,7 +58,7 @@ type SessionHandler interface {
 	Closed(*Session, error)
 }
 
-// Session is the relation to one far end (RFC 7016 3.5). Its methods are for the owner of its core.
+// Session is the relation to one far end (RFC 7016 3.5). Its methods are for the owner of its core, except for Do.
 type Session struct {
 	core    *Core
 	local   *localIdentity
@@ -76,11 +76,11 @@ type Session struct {
 
 	// keyingSum and answer recognise a repeated IIKeying and answer it; replaces is the session that this one takes the place of
 	// as soon as the far end has proved that it holds the keys.
-	keyingSum uint64
-	answer    []byte
-	confirmed bool
-	replaces  *Session
-	older     *Session // the next older one with the same peer
+	keyingSum        uint64
+	answer           []byte
+	confirmed        bool
+	replaces         *Session
+	older            *Session // the next older one with the same peer
 	heapIndex        int
 	wakeAt, heapTime Instant
 
@@ -135,8 +135,17 @@ func (s *Session) Path() Path { return s.path }
 // Nonces gives the secrets that only the two ends know (RFC 7425 4.6.5).
 func (s *Session) Nonces() (near, far [32]byte) { return s.nearNonce, s.farNonce }
 
+// Queued is the number of bytes in all sending flows that are neither delivered nor abandoned.
+func (s *Session) Queued() int { return s.out.queued }
+
 // Handler is what the session's events go to.
 func (s *Session) Handler() SessionHandler { return s.handler }
+
+// Do has f run on the owner of the session's core, where the methods of the session and its flows may be called. It may be
+// called from any goroutine, callbacks included, and waits for nothing: f runs soon, on an idle shard within microseconds, after what
+// the same goroutine has given to Do before, and whether the session is still open or not. It is false if f will not run because
+// the endpoint has ended. How many calls wait is not limited: who has much to send is asked for it by [SendHandler].Writable.
+func (s *Session) Do(f func()) bool { return s.core.config.Post(f) }
 
 func (s *Session) near() PeerID { return s.local.identity.Certificate().PeerID() }
 
@@ -151,7 +160,7 @@ func (s *Session) open(far Certificate, keying Keying) {
 	s.replaces = c.stale(s)
 	s.listPeer()
 	s.out.init(s)
-	s.times.init(c.now)
+	s.times.init(c.now, &c.config.Times)
 	if c.config.KeyLog != nil && keying.KeyLog != "" {
 		c.config.KeyLog(fmt.Sprintf("session near=%08x far=%08x role=%d %s", s.receiveID, s.sendID, s.role, keying.KeyLog))
 	}
@@ -175,7 +184,7 @@ func (s *Session) listPeer() {
 	key := peerKey{s.near(), s.far.PeerID()}
 	s.older = c.peers[key]
 	c.peers[key] = s
-	c.group.countPeer(key.far, c.config.Shard, 1)
+	c.group.countPeer(key, c.config.Shard, 1)
 }
 
 func (s *Session) unlistPeer() {
@@ -184,7 +193,7 @@ func (s *Session) unlistPeer() {
 	}
 	c := s.core
 	key := peerKey{s.near(), s.far.PeerID()}
-	c.group.countPeer(key.far, c.config.Shard, -1)
+	c.group.countPeer(key, c.config.Shard, -1)
 	newer := c.peers[key]
 	switch {
 	case newer == s && s.older == nil:
@@ -192,7 +201,7 @@ func (s *Session) unlistPeer() {
 	case newer == s:
 		c.peers[key] = s.older
 	default:
-		for newer.older != s {
+		for newer.older != s { // newer sessions lead to all older ones
 			newer = newer.older
 		}
 		newer.older = s.older
@@ -206,6 +215,7 @@ func (s *Session) repeatAnswer(to Path) {
 		return
 	}
 	s.core.stats.RIKeyingsSent++
+	s.times.keyed = s.core.now
 	s.core.sendStartup(s.sendID, to, func(b []byte) []byte { return append(b, s.answer...) })
 }
 
@@ -287,6 +297,10 @@ func (s *Session) end(reason error) {
 }
 
 func (s *Session) sendClosing(chunk func([]byte) []byte) {
+	if c := s.core; c.building {
+		c.later = append(c.later, func() { s.sendClosing(chunk) })
+		return
+	}
 	p := s.begin()
 	s.finish(chunk(p))
 }

@@ -9,8 +9,9 @@ import (
 )
 
 // shard is one goroutine, which owns a core outright: nobody else touches it, its sessions or their keys. It has a socket for
-// each address of the endpoint, and it sends by all of them. It reads the first one itself. Each further one, which few endpoints have, is
-// read by a goroutine of its own that hands over whole batches as other shards do: that costs a copy, and the usual case of one socket nothing.
+// each address of its endpoint, and sends by all of them. It reads the first one itself. Each further one, which few endpoints
+// have, is read by a goroutine of its own, which hands over whole batches as another shard does: that costs a copy and a wake,
+// and an endpoint with one address nothing.
 type shard struct {
 	number  int
 	origin  time.Time
@@ -25,7 +26,8 @@ type shard struct {
 	inBatch  bool // now is of the batch that is being read
 	ending   bool
 	draining bool
-	drained  chan struct{} // closed when a shutdown waits for nobody any more, or the shard has ended
+	drained  chan struct{} // closed when a shutdown waits for no far end any more
+	ended    chan struct{} // closed when nobody changes the core any more
 }
 
 // clock reads the time that all shards share.
@@ -54,7 +56,7 @@ func (s *shard) nextWake() time.Time {
 
 // receive takes a datagram of the first socket.
 func (s *shard) receive(from netip.AddrPort, datagram []byte) {
-	if to := shardConcerned(datagram, len(s.others.to), s.number); to != s.number {
+	if to := shardOf(datagram, len(s.others.to), s.number); to != s.number {
 		s.others.add(to, Path{Addr: from}, datagram)
 		return
 	}
@@ -64,8 +66,8 @@ func (s *shard) receive(from netip.AddrPort, datagram []byte) {
 	s.core.Receive(s.now, Path{Addr: from}, datagram)
 }
 
-// shardConcerned gives the shard to which a datagram belongs: what has no session belongs to whoever has read it.
-func shardConcerned(datagram []byte, shards, reader int) int {
+// shardOf gives the shard to whose session a datagram belongs. What belongs to no session is for whoever has read it.
+func shardOf(datagram []byte, shards, reader int) int {
 	id, ok := wire.SessionID(datagram)
 	if !ok || id == 0 {
 		return reader
@@ -103,9 +105,7 @@ func (s *shard) readMail() {
 	for _, f := range m.calls {
 		f()
 	}
-	clear(m.batches)
-	clear(m.calls)
-	s.letters = mail{m.calls[:0], m.batches[:0]}
+	s.letters = m.emptied()
 }
 
 // shutdown closes all sessions in good order.
@@ -117,7 +117,7 @@ func (s *shard) shutdown() {
 	s.draining = true
 }
 
-// end tells the far ends, and runs what was put into the mailbox before it closed. Nobody changes the core afterwards.
+// end tells the far ends that it is over, and makes the calls that were in the mailbox before it closed.
 func (s *shard) end() {
 	s.now = s.clock()
 	s.core.Close(s.now)
@@ -125,32 +125,25 @@ func (s *shard) end() {
 	s.readMail()
 	s.flush()
 	for _, socket := range s.sockets {
-		_ = socket.Close() // there is nothing to be done about an error
+		_ = socket.Close() // nothing can be done about an error
 	}
-	select {
-	case <-s.drained:
-	default:
-		close(s.drained)
-	}
+	close(s.ended)
 }
 
-// post runs f on the shard, soon; false if the shard has ended.
-func (s *shard) post(f func()) bool { return s.mail.put(f) }
-
-// ask runs f on the shard and waits for it; false if the shard has ended.
+// ask makes a call on the shard and waits for it; false if the shard has ended.
 func (s *shard) ask(f func(*Core)) bool {
 	done := make(chan struct{})
-	if !s.post(func() { f(s.core); close(done) }) {
+	if !s.mail.put(func() { f(s.core); close(done) }) {
 		return false
 	}
 	<-done
 	return true
 }
 
-// look runs f, which changes nothing, on the shard, or on the core that it has left.
+// look makes a call that changes nothing on the shard, or on the core that it has left.
 func (s *shard) look(f func(*Core)) {
 	if !s.ask(f) {
-		<-s.drained
+		<-s.ended
 		f(s.core)
 	}
 }
@@ -174,21 +167,42 @@ func (r *reader) run() error {
 }
 
 func (r *reader) receive(from netip.AddrPort, datagram []byte) {
-	r.sorter.add(shardConcerned(datagram, len(r.sorter.to), r.shard), Path{Interface: r.via, Addr: from}, datagram)
+	to := shardOf(datagram, len(r.sorter.to), r.shard)
+	r.sorter.add(to, Path{Interface: r.via, Addr: from}, datagram)
 }
 
-// soleOutlet is the Outlet of a shard with one socket.
-type soleOutlet struct{ udp.Conn }
+// newOutlet makes the Outlet of a shard.
+func newOutlet(sockets []udp.Conn) Outlet {
+	if len(sockets) == 1 {
+		return soleOutlet{sockets[0]}
+	}
+	return &outlets{sockets: sockets}
+}
 
-// Send implements Outlet.
-func (o soleOutlet) Send(n int, to Path) { o.Conn.Send(n, to.Addr) }
+// soleOutlet is that of a shard with one socket.
+type soleOutlet struct{ socket udp.Conn }
 
-// outlets is the Outlet of a shard with several sockets. A packet is made before it is known where it goes, in the first one's
-// room; for another one it is copied.
-type outlets []udp.Conn
+func (o soleOutlet) Room() []byte        { return o.socket.Room() }
+func (o soleOutlet) Send(n int, to Path) { o.socket.Send(n, to.Addr) }
 
-// Room implements Outlet.
-func (o outlets) Room() []byte { return o[0].Room() }
+// outlets is that of a shard with several. A packet is made before it is known by which it goes: in the first one's room, from
+// which it is copied for another.
+type outlets struct {
+	sockets []udp.Conn
+	room    []byte
+}
 
-// Send implements Outlet.
-func (o outlets) Send(n int, to Path) { panic("todo") }
+func (o *outlets) Room() []byte {
+	o.room = o.sockets[0].Room()
+	return o.room
+}
+
+func (o *outlets) Send(n int, to Path) {
+	switch via := int(to.Interface); {
+	case via == 0:
+		o.sockets[0].Send(n, to.Addr)
+	case via < len(o.sockets):
+		copy(o.sockets[via].Room(), o.room[:n])
+		o.sockets[via].Send(n, to.Addr)
+	}
+}

@@ -15,7 +15,7 @@ type Group struct {
 
 	mu       sync.Mutex
 	post     func(shard int, f func(*Core)) bool
-	peers    map[PeerID][]shardCount
+	peers    map[peerKey][]shardCount
 	openings map[netip.AddrPort][]shardCount
 }
 
@@ -26,7 +26,7 @@ type shardCount struct {
 
 // NewGroup makes a group with a secret from random.
 func NewGroup(random io.Reader) (*Group, error) {
-	g := &Group{peers: make(map[PeerID][]shardCount), openings: make(map[netip.AddrPort][]shardCount)}
+	g := &Group{peers: make(map[peerKey][]shardCount), openings: make(map[netip.AddrPort][]shardCount)}
 	if _, err := io.ReadFull(random, g.secret[:]); err != nil {
 		return nil, fmt.Errorf("rtmfp: secret of cookies: %w", err)
 	}
@@ -48,10 +48,10 @@ func (g *Group) send(shard int, f func(*Core)) bool {
 	return post != nil && post(shard, f)
 }
 
-func (g *Group) countPeer(id PeerID, shard, delta int) {
+func (g *Group) countPeer(key peerKey, shard, delta int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	count(g.peers, id, shard, delta)
+	count(g.peers, key, shard, delta)
 }
 
 func (g *Group) countOpening(addr netip.AddrPort, shard, delta int) {
@@ -60,11 +60,11 @@ func (g *Group) countOpening(addr netip.AddrPort, shard, delta int) {
 	count(g.openings, addr, shard, delta)
 }
 
-// shardOfPeer gives another shard that has a session with a peer.
-func (g *Group) shardOfPeer(id PeerID, not int) (int, bool) {
+// shardOfPeer gives another shard that has a session of an identity with a peer.
+func (g *Group) shardOfPeer(key peerKey, not int) (int, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return other(g.peers[id], not)
+	return other(g.peers[key], not)
 }
 
 // shardOpening gives another shard that is opening a session to an address.

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"net/netip"
 	"slices"
+	"time"
 
 	"afterglow/rtmfp/wire"
 )
@@ -64,7 +65,7 @@ func (c *Core) receiveStartupChunk(from Path, chunk wire.Chunk) {
 	case wire.ChunkIIKeying:
 		err = c.receiveIIKeying(from, chunk.Payload)
 	case wire.ChunkFragment:
-		err = c.receiveFragment(from, chunk.Payload)
+		err = c.joinFragment(from, 0, chunk.Payload, func(whole wire.Chunk) { c.receiveStartupChunk(from, whole) })
 	default:
 		c.stats.IgnoredChunks++
 	}
@@ -119,6 +120,7 @@ func (c *Core) sendRHello(l *localIdentity, to Path, tag []byte) {
 
 func (c *Core) sendRedirect(to Path, tag []byte, destinations []wire.Address) {
 	c.stats.RedirectsSent++
+	destinations = destinations[:min(len(destinations), wire.MaxDestinations)]
 	c.sendStartup(0, to, func(b []byte) []byte {
 		return wire.Redirect{TagEcho: tag, Destinations: destinations}.Append(b)
 	})
@@ -131,13 +133,17 @@ func (c *Core) receiveIIKeying(from Path, payload []byte) error {
 		return err
 	}
 	c.stats.IIKeyings++
+	if k.SessionID == 0 {
+		c.stats.IgnoredChunks++
+		return nil
+	}
 	prefix, verdict := c.cookies.check(c.now, k.Cookie, from)
 	if verdict == cookieForged || verdict == cookieExpired {
 		c.stats.DroppedCookie++
 		return nil
 	}
 	l := c.identityOf(prefix)
-	if l == nil || c.closed {
+	if l == nil || l.listener.Accept == nil || c.closed {
 		c.stats.DroppedCookie++
 		return nil
 	}
@@ -149,7 +155,7 @@ func (c *Core) receiveIIKeying(from Path, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	if shard, ok := c.shardConcerned(from.Addr, far.PeerID()); ok {
+	if shard, ok := c.shardConcerned(from.Addr, l.with(far)); ok {
 		own := slices.Clone(payload)
 		if c.group.send(shard, func(other *Core) { other.receiveHandedKeying(from, own) }) {
 			return nil
@@ -168,7 +174,7 @@ func (c *Core) receiveHandedKeying(from Path, payload []byte) {
 	prefix, verdict := c.cookies.check(c.now, k.Cookie, from)
 	l := c.identityOf(prefix)
 	far, err := c.config.Crypto.ParseCertificate(k.Certificate)
-	if verdict != cookieGood || l == nil || err != nil || c.closed {
+	if verdict != cookieGood || l == nil || l.listener.Accept == nil || err != nil || c.closed {
 		c.stats.DroppedCookie++
 		return
 	}
@@ -176,14 +182,14 @@ func (c *Core) receiveHandedKeying(from Path, payload []byte) {
 }
 
 // shardConcerned finds another core that has a session with the peer, or opens one to its address.
-func (c *Core) shardConcerned(from netip.AddrPort, far PeerID) (int, bool) {
+func (c *Core) shardConcerned(from netip.AddrPort, peer peerKey) (int, bool) {
 	if c.config.Shards == 1 {
 		return 0, false
 	}
 	if shard, ok := c.group.shardOpening(from, c.config.Shard); ok {
 		return shard, true
 	}
-	return c.group.shardOfPeer(far, c.config.Shard)
+	return c.group.shardOfPeer(peer, c.config.Shard)
 }
 
 func (c *Core) identityOf(prefix [8]byte) *localIdentity {
@@ -208,7 +214,7 @@ func (c *Core) changeCookie(l *localIdentity, from Path, k wire.IIKeying) {
 // respond answers an IIKeying whose cookie is good, unless it repeats one or loses in glare.
 func (c *Core) respond(l *localIdentity, from Path, far Certificate, k wire.IIKeying) {
 	key := keyingKey{from, k.SessionID, maphash.Bytes(seed, k.Component)}
-	if _, working := c.keying[key]; working || k.SessionID == 0 {
+	if _, working := c.keying[key]; working {
 		c.stats.RepeatedKeyings++
 		return
 	}
@@ -223,11 +229,11 @@ func (c *Core) respond(l *localIdentity, from Path, far Certificate, k wire.IIKe
 	var answer []byte
 	var keying Keying
 	var err error
-	c.keying[key] = struct{}{}
+	forget := c.noteKeying(key, l.with(far))
 	started := c.config.Worker.Do(
 		func() { answer, keying, err = l.identity.Respond(c.config.Random, far, component) },
 		func() {
-			delete(c.keying, key)
+			forget()
 			if err != nil {
 				c.stats.FailedKeyings++
 				c.config.Log.Debug("keying refused", "from", from, "peer", far.PeerID(), "error", err)
@@ -236,8 +242,18 @@ func (c *Core) respond(l *localIdentity, from Path, far Certificate, k wire.IIKe
 			c.accept(l, far, key, component, answer, keying)
 		})
 	if !started {
-		delete(c.keying, key)
+		forget()
 		c.stats.RefusedBusy++
+	}
+}
+
+// noteKeying has repetitions of an IIKeying come to us, and found to be some, until it is forgotten.
+func (c *Core) noteKeying(key keyingKey, peer peerKey) (forget func()) {
+	c.keying[key] = struct{}{}
+	c.group.countPeer(peer, c.config.Shard, 1)
+	return func() {
+		delete(c.keying, key)
+		c.group.countPeer(peer, c.config.Shard, -1)
 	}
 }
 
@@ -245,14 +261,18 @@ func (c *Core) respond(l *localIdentity, from Path, far Certificate, k wire.IIKe
 // decided (RFC 7016 3.5.1.3), and whoever claims an open session's address must be its peer.
 func (c *Core) mayOpen(l *localIdentity, from Path, far Certificate, key keyingKey) bool {
 	near := l.identity.Certificate().PeerID()
-	if s := c.peers[peerKey{near, far.PeerID()}]; s != nil && s.state == stateOpen {
+	for s := c.peers[peerKey{near, far.PeerID()}]; s != nil; s = s.older {
 		if s.role == Responder && s.sendID == key.id && s.keyingSum == key.sum {
 			c.stats.RepeatedKeyings++
 			s.repeatAnswer(from)
 			return false
 		}
-		if s.path == from && !bytes.Equal(s.far.Bytes(), far.Bytes()) {
+		if s.state == stateOpen && s.path == from && !bytes.Equal(s.far.Bytes(), far.Bytes()) {
 			c.stats.RefusedKeyings++
+			return false
+		}
+		if s.lateGlare(from, far) {
+			c.stats.Glares++
 			return false
 		}
 	}
@@ -267,20 +287,48 @@ func (c *Core) mayOpen(l *localIdentity, from Path, far Certificate, key keyingK
 	return true
 }
 
-// glare finds our own opening session to the far end that has just sent an IIKeying.
-func (c *Core) glare(l *localIdentity, from Path, far Certificate) *Session {
+// glareTail is how long an IIKeying may be late: one that is repeated comes again after that.
+const glareTail = 2 * time.Second
+
+// lateGlare says whether an IIKeying was on its way when the far end answered ours: the far end has given it up since. Shards hand
+// startup packets over, so that it may come behind the answer.
+func (s *Session) lateGlare(from Path, far Certificate) bool {
+	return s.role == Initiator && s.state == stateOpen && s.path == from &&
+		s.core.now.Sub(s.opened) < glareTail && s.local.identity.Prevails(far)
+}
+
+// glare finds our own opening session to the far end that has just sent an IIKeying. Of several it is the one that has got
+// furthest, for the others will find out that they are duplicates.
+func (c *Core) glare(l *localIdentity, from Path, far Certificate) (found *Session) {
 	for _, s := range c.openings {
-		if s.local == l && s.opening.tries(from) && far.SelectedBy(s.opening.discriminator) {
-			return s
+		if s.local == l && s.seeks(from, far) && (found == nil || s.furtherThan(found)) {
+			found = s
 		}
 	}
-	return nil
+	return found
+}
+
+// seeks says whether an opening session may have the far end at from as its responder.
+func (s *Session) seeks(from Path, far Certificate) bool {
+	o := s.opening
+	if o.far != nil {
+		return (s.path == from || o.tries(from)) && bytes.Equal(o.far.Bytes(), far.Bytes())
+	}
+	return o.tries(from) && far.SelectedBy(o.discriminator)
+}
+
+// furtherThan orders opening sessions by their progress, and else in any way that is the same each time.
+func (s *Session) furtherThan(other *Session) bool {
+	if s.state != other.state {
+		return s.state == stateKeyingSent
+	}
+	return s.compare(other) < 0
 }
 
 // accept opens the responder's side of a session. When we were opening one to the same far end, and it prevails,
 // that one becomes the new session, so that whoever dialled has it.
 func (c *Core) accept(l *localIdentity, far Certificate, key keyingKey, component, answer []byte, keying Keying) {
-	if c.closed || !c.mayOpen(l, key.from, far, key) {
+	if c.closed || !slices.Contains(c.identities, l) || !c.mayOpen(l, key.from, far, key) {
 		return
 	}
 	id, err := c.newSessionID()
@@ -307,9 +355,21 @@ func (c *Core) accept(l *localIdentity, far Certificate, key keyingKey, componen
 		s.handler.Opened(s)
 		return
 	}
-	if s.handler = l.listener.Accept(s); s.handler == nil {
-		s.handler = refused{}
-		s.Abort(ErrClosed)
+	s.offer(l.listener.Accept)
+}
+
+// offer gives an accepted session the handler that the listener wants for it.
+func (s *Session) offer(accept func(*Session) SessionHandler) {
+	meanwhile := new(undecided)
+	s.handler = meanwhile
+	handler := accept(s)
+	if handler == nil {
+		s.Close()
+		return
+	}
+	s.handler = handler
+	if meanwhile.closed {
+		handler.Closed(s, meanwhile.reason)
 	}
 }
 
@@ -321,10 +381,19 @@ func signedAnswer(identity Identity, id uint32, component, initiatorComponent []
 	return k.Append(nil)
 }
 
-// refused handles a session that the listener did not take.
+// refused handles a session that nobody wants.
 type refused struct{}
 
 func (refused) Opened(*Session)               {}
 func (refused) Flow(*ReceiveFlow) FlowHandler { return nil }
 func (refused) Moved(*Session, Path)          {}
 func (refused) Closed(*Session, error)        {}
+
+// undecided handles a session while the listener is asked, which may close it then and there.
+type undecided struct {
+	refused
+	closed bool
+	reason error
+}
+
+func (u *undecided) Closed(_ *Session, reason error) { u.closed, u.reason = true, reason }

@@ -19,27 +19,33 @@ type startupJoiner struct {
 }
 
 type joinKey struct {
-	from Path
-	id   uint64
+	from    Path
+	session uint32
+	id      uint64
 }
 
 type joining struct {
 	began, progressed Instant
 	pieces            map[uint64][]byte
 	bytes             int
-	total             uint64 // number of fragments, once the last one is known
+	highest           uint64 // number of a fragment
+	total             uint64 // how many there are, once the last one is known
 }
 
 // maxPieces is how many fragments a startup packet may have: they are as large as packets.
 const maxPieces = 64
 
-// receiveFragment takes a Packet Fragment chunk of the startup pseudo-session.
-func (c *Core) receiveFragment(from Path, payload []byte) error {
+// joinFragment takes a Packet Fragment chunk of a startup packet to one of our session IDs, or to 0. When it is the one that was missing it
+// gives each chunk of the whole packet to take.
+func (c *Core) joinFragment(from Path, session uint32, payload []byte, take func(wire.Chunk)) error {
 	f, err := wire.ParseFragment(payload)
 	if err != nil {
 		return err
 	}
-	packet := c.joiner.add(c.now, from, f)
+	packet, taken := c.joiner.add(c.now, joinKey{from, session, f.PacketID}, f)
+	if !taken {
+		c.stats.IgnoredChunks++
+	}
 	if packet == nil {
 		return nil
 	}
@@ -55,61 +61,85 @@ func (c *Core) receiveFragment(from Path, payload []byte) error {
 		}
 		chunks = rest
 		if chunk.Type != wire.ChunkFragment { // fragments of fragments would have no end
-			c.receiveStartupChunk(from, chunk)
+			take(chunk)
 		}
 	}
 }
 
-// add gives the packet when f completes it.
-func (j *startupJoiner) add(now Instant, from Path, f wire.Fragment) []byte {
-	key := joinKey{from, f.PacketID}
+// add says whether it has a use for f, and gives the packet when f completes it.
+func (j *startupJoiner) add(now Instant, key joinKey, f wire.Fragment) (packet []byte, taken bool) {
 	p := j.packets[key]
-	if p == nil {
-		j.expire(now)
-		if len(j.packets) >= j.most || f.Number >= maxPieces || len(f.Data) == 0 {
-			return nil
+	if p == nil || p.stale(now) {
+		if p = j.begin(now, f); p == nil {
+			return nil, false
 		}
-		if j.packets == nil {
-			j.packets = make(map[joinKey]*joining)
-		}
-		p = &joining{began: now, pieces: make(map[uint64][]byte)}
 		j.packets[key] = p
 	}
-	if !p.add(now, f, j.size) {
-		return nil
+	if !p.fits(f, j.size) {
+		return nil, false
+	}
+	if !p.add(now, f) {
+		return nil, true
 	}
 	delete(j.packets, key)
-	packet := make([]byte, 0, p.bytes)
+	packet = make([]byte, 0, p.bytes)
 	for n := range p.total {
 		packet = append(packet, p.pieces[n]...)
 	}
-	return packet
+	return packet, true
+}
+
+// begin makes room for another packet, if there is any.
+func (j *startupJoiner) begin(now Instant, f wire.Fragment) *joining {
+	p := &joining{began: now, pieces: make(map[uint64][]byte)}
+	if !p.fits(f, j.size) {
+		return nil
+	}
+	j.expire(now)
+	if len(j.packets) >= j.most {
+		return nil
+	}
+	if j.packets == nil {
+		j.packets = make(map[joinKey]*joining)
+	}
+	return p
+}
+
+// fits says whether a fragment is new and agrees with those before it.
+func (p *joining) fits(f wire.Fragment, size int) bool {
+	if _, known := p.pieces[f.Number]; known || f.Number >= maxPieces || p.bytes+len(f.Data) > size {
+		return false
+	}
+	if p.total != 0 {
+		return f.More && f.Number < p.total
+	}
+	return f.More || f.Number >= p.highest
 }
 
 // add says whether the packet is complete now.
-func (p *joining) add(now Instant, f wire.Fragment, size int) bool {
-	if _, known := p.pieces[f.Number]; known || f.Number >= maxPieces || len(f.Data) == 0 || p.bytes+len(f.Data) > size {
-		return false
-	}
-	if p.total != 0 && (f.Number >= p.total || !f.More) {
-		return false
-	}
+func (p *joining) add(now Instant, f wire.Fragment) bool {
 	p.pieces[f.Number] = append([]byte(nil), f.Data...)
 	p.bytes += len(f.Data)
+	p.highest = max(p.highest, f.Number)
 	p.progressed = now
 	if !f.More {
 		p.total = f.Number + 1
 	}
-	return p.total != 0 && uint64(len(p.pieces)) == p.total
+	return uint64(len(p.pieces)) == p.total
 }
 
 // expire forgets packets that make no progress.
 func (j *startupJoiner) expire(now Instant) {
 	for key, p := range j.packets {
-		if now.Sub(p.progressed) > reassemblyPause || now.Sub(p.began) > reassemblyLife {
+		if p.stale(now) {
 			delete(j.packets, key)
 		}
 	}
+}
+
+// stale says whether a packet makes no progress, or has taken too long.
+func (p *joining) stale(now Instant) bool {
+	return now.Sub(p.progressed) > reassemblyPause || now.Sub(p.began) > reassemblyLife
 }
 
 // sendFragments sends a startup packet in parts that fit the path (RFC 7016 3.4).

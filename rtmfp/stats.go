@@ -3,7 +3,6 @@ package rtmfp
 import (
 	"fmt"
 	"io"
-	"slices"
 	"time"
 )
 
@@ -15,6 +14,9 @@ type CoreStats struct {
 	// What was dropped: too short for a session ID; for a session that is not there; not authentic; seen before; longer than any
 	// startup packet; not parsable, or marked for the other end; with a cookie that is not ours or too old.
 	DroppedShort, DroppedUnknownSession, DroppedVerification, DroppedReplay, DroppedTooLong, DroppedSyntax, DroppedCookie uint64
+
+	// DroppedStartup counts startup datagrams beyond Limits.StartupRate.
+	DroppedStartup uint64
 
 	// IgnoredChunks counts chunks that are unknown, malformed or out of place, each as if it were not in its packet.
 	IgnoredChunks uint64
@@ -47,6 +49,7 @@ func (s *CoreStats) Add(o CoreStats) {
 		{&s.DroppedShort, o.DroppedShort}, {&s.DroppedUnknownSession, o.DroppedUnknownSession},
 		{&s.DroppedVerification, o.DroppedVerification}, {&s.DroppedReplay, o.DroppedReplay},
 		{&s.DroppedTooLong, o.DroppedTooLong}, {&s.DroppedSyntax, o.DroppedSyntax}, {&s.DroppedCookie, o.DroppedCookie},
+		{&s.DroppedStartup, o.DroppedStartup},
 		{&s.IgnoredChunks, o.IgnoredChunks},
 		{&s.IHellos, o.IHellos}, {&s.FIHellos, o.FIHellos}, {&s.RHellos, o.RHellos}, {&s.Redirects, o.Redirects},
 		{&s.IIKeyings, o.IIKeyings}, {&s.IHellosSent, o.IHellosSent}, {&s.RHellosSent, o.RHellosSent},
@@ -84,6 +87,13 @@ type sessionCounters struct {
 	controlDropped, messagesTooLong, flowsReceived, flowsRejected     uint32
 }
 
+// SendFlowStats is what a sending flow counts: fragments sent, those of them sent again, those found lost; messages by their fate, and
+// the bytes of delivered ones.
+type SendFlowStats struct {
+	FragmentsSent, FragmentsRepeated, FragmentsLost      uint64
+	MessagesDelivered, MessagesAbandoned, BytesDelivered uint64
+}
+
 // SessionStats tells how a session fares.
 type SessionStats struct {
 	// RTT is the smoothed round trip, RTTVariance its mean deviation, MinRTT the least of the last 30 to 60 s; zero before the first
@@ -107,8 +117,16 @@ type SessionStats struct {
 	// Timeouts counts fired retransmission timers, Reductions how often a loss made the window smaller, Moves address changes.
 	Timeouts, Reductions, Moves uint64
 
-	// SendFlows and ReceiveFlows are how many there are; FlowsRejected how many of the far end's were rejected at once.
-	SendFlows, ReceiveFlows, FlowsRejected int
+	// SendFlows and ReceiveFlows are how many there are; FlowsReceived how many the far end has opened in all, FlowsRejected how many
+	// of these were rejected at once, MessagesTooLong how many for a message beyond Limits.Message.
+	SendFlows, ReceiveFlows, FlowsReceived, FlowsRejected, MessagesTooLong int
+
+	// SendRate is what the pacer lets go in bytes a second.
+	SendRate int64
+
+	// MobilityChecks counts new addresses that were asked whether the far end is there, HellosDropped FIHellos beyond
+	// Limits.ForwardedHellos, ControlDropped answers to a far end that asks faster than it listens.
+	MobilityChecks, HellosDropped, ControlDropped uint64
 
 	// Age is how long the session has been open, Silence how long nothing has come.
 	Age, Silence time.Duration
@@ -120,18 +138,17 @@ func (s *Session) Stats() SessionStats {
 	minimum, _ := s.rtt.minimum()
 	stats := SessionStats{
 		RTT: s.rtt.smoothed(), RTTVariance: s.rtt.variance(), MinRTT: minimum, Timeout: s.rtt.timeout(),
-		Window: s.out.cc.window(), Outstanding: s.out.outstanding, Buffered: s.in.buffered,
+		Window: s.out.cc.window(), Outstanding: s.out.outstanding, Buffered: s.in.buffered, Queued: s.out.queued,
 		PacketsSent: c.packetsSent, PacketsReceived: c.packetsReceived, BytesSent: c.bytesSent, BytesReceived: c.bytesReceived,
 		FragmentsSent: c.fragmentsSent, FragmentsRepeated: c.fragmentsRepeated, FragmentsLost: c.fragmentsLost,
 		FragmentsDropped: c.fragmentsDropped, MessagesAbandoned: c.messagesAbandoned,
 		Timeouts: uint64(c.timeouts), Reductions: uint64(c.reductions), Moves: uint64(c.moves),
-		SendFlows: len(s.out.flows), ReceiveFlows: s.in.open, FlowsRejected: int(c.flowsRejected),
+		SendFlows: len(s.out.flows), ReceiveFlows: s.in.open, FlowsReceived: int(c.flowsReceived),
+		FlowsRejected: int(c.flowsRejected), MessagesTooLong: int(c.messagesTooLong), SendRate: s.paced().rate(),
+		MobilityChecks: uint64(c.mobilityChecks), HellosDropped: uint64(c.hellosDropped), ControlDropped: uint64(c.controlDropped),
 	}
 	if s.state == stateOpen {
 		stats.Age, stats.Silence = s.core.now.Sub(s.opened), s.core.now.Sub(s.times.heard)
-	}
-	for _, f := range s.out.flows {
-		stats.Queued += f.queue.bytes
 	}
 	return stats
 }
@@ -147,9 +164,7 @@ func (c *Core) Dump(w io.Writer) error {
 	for _, l := range c.identities {
 		d.line("  identity %q peer %s", l.name, l.identity.Certificate().PeerID())
 	}
-	all := c.everySession()
-	slices.SortFunc(all, func(a, b *Session) int { return int(int64(a.receiveID) - int64(b.receiveID)) })
-	for _, s := range all {
+	for _, s := range c.everySession() {
 		s.dump(&d)
 	}
 	return d.err

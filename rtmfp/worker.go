@@ -1,6 +1,7 @@
 package rtmfp
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +48,7 @@ func (k *keyWorkers) work() {
 			k.busy.Add(int64(time.Since(began)))
 			k.done.Add(1)
 			job.mail.put(job.done)
+			runtime.Gosched() // a shard that shares our processor comes first
 		}
 	}
 }

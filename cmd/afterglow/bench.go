@@ -14,6 +14,7 @@ type BenchCmd struct {
 	Run         benchRunCmd         `cmd:"" default:"withargs" help:"Publishers and players against any RTMP server (the default)."`
 	Floor       benchFloorCmd       `cmd:"" help:"The same bytes with no protocol, for the ratio."`
 	Abuse       bench.AbuseCmd      `cmd:"" help:"Attack a server on this machine, beside innocent players."`
+	RTMFP       BenchRTMFPCmd       `cmd:"" name:"rtmfp" help:"The RTMFP library by itself: bursts, bulk, handshakes, idle sessions, floods."`
 	FloorServer benchFloorServerCmd `cmd:"" hidden:"" help:"The floor's server."`
 }
 

@@ -42,6 +42,9 @@ func (d Discriminator) Append(b []byte) []byte {
 	return b
 }
 
+// URI is the discriminator by which a client looks for the server of a URI, such as rtmfp://server/app (RFC 7425 4.4.2.2).
+func URI(uri string) []byte { return Discriminator{Ancillary: []byte(uri)}.Append(nil) }
+
 // ParseDiscriminator reads a discriminator of at most 4096 bytes and 64 options; the result aliases it. Unknown options are
 // ignored; the error for a malformed one, or for a repeated option, wraps [rtmfp.ErrKeying].
 func ParseDiscriminator(encoded []byte) (Discriminator, error) {

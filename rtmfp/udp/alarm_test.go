@@ -40,6 +40,14 @@ func TestPollersDeadlineIsMovedOnlyToComeEarlier(t *testing.T) {
 	}
 }
 
+func TestReaderWhoseTimeHasComeDoesNotTroubleThePoller(t *testing.T) {
+	p := &poller{}
+	a := &alarm{file: p, want: time.Now()}
+	if a.park() || len(p.deadlines) != 0 {
+		t.Errorf("it waits, with %v", p.deadlines)
+	}
+}
+
 func TestDeadlineThatFiredIsTakenAway(t *testing.T) {
 	p := &poller{}
 	a := &alarm{file: p, fired: true}

@@ -102,6 +102,42 @@ func benchmarkReceive(b *testing.B, receiving, sending udp.Options) {
 	b.ReportMetric(float64(into.Stats().ReceiveCalls)/float64(rounds*round), "calls/packet")
 }
 
+// A look that finds nothing, and a wait of no length until another goroutine wakes the reader and is answered.
+func BenchmarkTurn(b *testing.B) {
+	for _, kind := range kinds {
+		b.Run("nothing there/"+kind.name, func(b *testing.B) {
+			conn := open(b, "127.0.0.1:0", kind.options)
+			conn.SetWake(time.Now())
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = conn.Read(ignore)
+			}
+		})
+		b.Run("woken/"+kind.name, func(b *testing.B) {
+			conn := open(b, "127.0.0.1:0", kind.options)
+			answers := make(chan error)
+			go func() {
+				for {
+					_, err := conn.Read(ignore)
+					answers <- err
+					if err != nil {
+						return
+					}
+				}
+			}()
+			b.ReportAllocs()
+			for b.Loop() {
+				conn.Wake()
+				if err := <-answers; err != nil {
+					b.Fatal(err)
+				}
+			}
+			_ = conn.Close()
+			<-answers
+		})
+	}
+}
+
 func open(tb testing.TB, address string, options udp.Options) udp.Conn {
 	tb.Helper()
 	return openGroup(tb, address, 1, options)[0]

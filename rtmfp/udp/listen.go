@@ -7,7 +7,7 @@ import (
 	"net/netip"
 )
 
-// Listen opens count sockets that share address. Without a host ("`:1935`") they take IPv6 and IPv4; "0.0.0.0:1935" is IPv4 alone.
+// Listen opens count sockets that share address. Without a host (":1935") they take IPv6 and IPv4; "0.0.0.0:1935" is IPv4 alone.
 // Port 0 is any free one, the same for all. A port that another socket has is refused, even if that one would share.
 //
 // On Linux the system spreads senders over the group by their addresses, and [Steer] changes that. Elsewhere a port cannot be

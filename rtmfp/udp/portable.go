@@ -14,7 +14,7 @@ const (
 	maxDatagram = 65507
 
 	// glance is how long a portable socket waits for a datagram if it should not wait at all: its poller cannot look
-	// without waiting.
+	// without waiting. Systems make a millisecond or more of it when nothing else is to be done.
 	glance = 50 * time.Microsecond
 
 	// maxErrors is how many errors without a datagram between them Read passes over.

@@ -66,6 +66,7 @@ func (s *socket) prepare(fd int, options Options) error {
 	if _, ok := name.(*unix.SockaddrInet4); ok {
 		s.family = unix.AF_INET
 	}
+	letDivide(fd)
 	s.receiveBuffer = enlarge(fd, unix.SO_RCVBUF, unix.SO_RCVBUFFORCE, options.receiveBuffer())
 	s.sendBuffer = enlarge(fd, unix.SO_SNDBUF, unix.SO_SNDBUFFORCE, options.sendBuffer())
 	if options.NoOffload {
@@ -75,6 +76,12 @@ func (s *socket) prepare(fd int, options Options) error {
 	_, err = unix.GetsockoptInt(fd, unix.SOL_UDP, unix.UDP_SEGMENT)
 	s.out.segments.Store(err == nil)
 	return nil
+}
+
+// letDivide lets routers of IPv4 divide our datagrams, which are made to fit 1280 bytes, on paths that are narrower still, instead of
+// dropping them without a word. On a socket for both families it concerns IPv4 alone.
+func letDivide(fd int) {
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT) // fails where there is no IPv4
 }
 
 // enlarge sets a buffer's size, beyond the system's limit if we may, and returns what was granted.

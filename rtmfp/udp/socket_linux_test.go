@@ -228,6 +228,53 @@ func TestInterruptedSystemCallIsRepeated(t *testing.T) {
 	}
 }
 
+func TestSendWithoutRoomPanics(t *testing.T) {
+	s := openSocket(t, Options{})
+	for _, flushed := range []bool{false, true} {
+		_ = s.Room()
+		if flushed {
+			s.Flush()
+		} else {
+			s.Send(1, s.LocalAddr())
+		}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("flushed %v: Send without Room did not panic", flushed)
+				}
+			}()
+			s.Send(1, s.LocalAddr())
+		}()
+	}
+}
+
+func TestALateWakerKeepsNobodyFromReading(t *testing.T) {
+	s := openSocket(t, Options{})
+	for i, want := range []time.Time{{}, time.Now(), time.Now().Add(time.Hour)} {
+		s.burst(s.LocalAddr(), i, 1, 100)
+		if err := s.file.SetReadDeadline(longAgo); err != nil {
+			t.Fatal(err)
+		}
+		s.SetWake(want)
+		if n, err := s.Read(func(netip.AddrPort, []byte) {}); n != 1 || err != nil {
+			t.Errorf("to wake at %v: read %d datagrams, %v", want, n, err)
+		}
+	}
+}
+
+func TestADeadlineThatWasPutOffEndsNoWait(t *testing.T) {
+	s := openSocket(t, Options{})
+	s.alarm.set(time.Now().Add(2 * time.Millisecond))
+	wake := time.Now().Add(8 * time.Millisecond)
+	s.SetWake(wake)
+	if n, err := s.Read(nil); n != 0 || err != nil {
+		t.Errorf("read %d datagrams, %v", n, err)
+	}
+	if early := time.Until(wake); early > 0 {
+		t.Errorf("%v too early", early)
+	}
+}
+
 func TestOverlongDatagramsAreCountedAndDropped(t *testing.T) {
 	to := openSocket(t, Options{NoOffload: true})
 	foreign, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to.LocalAddr()))
@@ -405,8 +452,7 @@ func TestPortableSocketsCannotBeSteered(t *testing.T) {
 }
 
 func TestSocketAddressesSurviveTheKernelsForm(t *testing.T) {
-	var z zones
-	z.remember(7, "eth7")
+	z := zones{names: map[uint32]string{7: "eth7"}, indices: map[string]uint32{"eth7": 7}}
 	tests := []struct {
 		family   uint16
 		to, want string
@@ -436,5 +482,22 @@ func TestSocketAddressesSurviveTheKernelsForm(t *testing.T) {
 	}
 	if (&sockaddr{}).addrPort(&z).IsValid() {
 		t.Error("an address of no family is valid")
+	}
+}
+
+func TestDatagramsOfIPv4MayBeDivided(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", ":0"} {
+		for _, conn := range openSockets(t, address, 2, Options{}) {
+			err := control(conn.raw, func(fd int) error {
+				how, err := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER)
+				if err == nil && how != unix.IP_PMTUDISC_DONT {
+					t.Errorf("%s: path MTU discovery is %d, want %d (off)", address, how, unix.IP_PMTUDISC_DONT)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

@@ -25,8 +25,8 @@ const RoomSize = 4608
 // MaxGroup is the largest number of sockets that [Listen] opens on one port.
 const MaxGroup = 256
 
-// Conn is a UDP socket as a shard uses it. One goroutine alone calls Read, SetWake, Room, Send and Flush; the other methods
-// may be called from any.
+// Conn is a UDP socket as a shard uses it. One goroutine alone calls Read and SetWake, and one, which may be another, calls Room,
+// Send and Flush; the other methods may be called from any.
 type Conn interface {
 	// Read waits until a datagram is there, the instant of SetWake has come, or Wake was called. It calls receive for each
 	// datagram of the batch and returns their number, which may be zero. The datagram may be written to, and belongs
@@ -36,7 +36,8 @@ type Conn interface {
 	Read(receive func(from netip.AddrPort, datagram []byte)) (int, error)
 
 	// SetWake says when Read shall return although nothing came. If that has passed, Read takes what is there and does not
-	// wait, or for no more than a few dozen microseconds. The zero time, as at first, is never. It stays until it is changed.
+	// wait; a portable socket, which cannot look without waiting, waits for about a millisecond. The zero time, as at first, is
+	// never. It stays until it is changed.
 	SetWake(at time.Time)
 
 	// Wake makes a Read that waits, or else the next one, return without waiting. Wakes before that Read are one.

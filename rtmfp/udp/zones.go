@@ -6,7 +6,7 @@ import (
 )
 
 // zones remembers the names of the interfaces that link-local addresses belong to. It belongs to one goroutine. There are as many
-// entries as interfaces that were used.
+// entries as interfaces that were used, and names for them.
 type zones struct {
 	names   map[uint32]string
 	indices map[string]uint32
@@ -21,7 +21,10 @@ func (z *zones) name(index uint32) string {
 	if found, err := net.InterfaceByIndex(int(index)); err == nil {
 		name = found.Name
 	}
-	z.remember(index, name)
+	if z.names == nil {
+		z.names = make(map[uint32]string)
+	}
+	z.names[index] = name
 	return name
 }
 
@@ -38,13 +41,9 @@ func (z *zones) index(name string) uint32 {
 		}
 		index = uint64(found.Index)
 	}
-	z.remember(uint32(index), name)
-	return uint32(index)
-}
-
-func (z *zones) remember(index uint32, name string) {
-	if z.names == nil {
-		z.names, z.indices = make(map[uint32]string), make(map[string]uint32)
+	if z.indices == nil {
+		z.indices = make(map[string]uint32)
 	}
-	z.names[index], z.indices[name] = name, index
+	z.indices[name] = uint32(index)
+	return uint32(index)
 }

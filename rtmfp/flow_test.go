@@ -1,0 +1,693 @@
+package rtmfp_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"afterglow/rtmfp"
+	"afterglow/rtmfp/simnet"
+)
+
+// fragmentSize is how many bytes of a message fit a packet once the flow is acknowledged.
+const fragmentSize = 1161
+
+// content is n bytes that differ from place to place and from message to message.
+func content(n, salt int) string {
+	b := make([]byte, n)
+	x := uint64(salt)*0x9e3779b97f4a7c15 + uint64(n) + 1
+	for i := range b {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		b[i] = byte(x)
+	}
+	return string(b)
+}
+
+// manySizes are messages of every kind of size.
+func manySizes() []string {
+	var all []string
+	sizes := []int{0, 1, 2, 100, 1 << 16, 1<<16 + 1}
+	for around := -3; around <= 3; around++ {
+		sizes = append(sizes, fragmentSize+around, fragmentSize+around-17, 2*fragmentSize+around, 10*fragmentSize+around)
+	}
+	for i, n := range sizes {
+		all = append(all, content(n, i), content(n%50, i))
+	}
+	return all
+}
+
+func sendAll(t *testing.T, f *rtmfp.SendFlow, messages []string) {
+	t.Helper()
+	for _, m := range messages {
+		if _, err := f.Send(rtmfp.Outgoing{Body: []byte(m), Receipt: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func sameMessages(t *testing.T, got, want []string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d messages arrived, %d were sent", len(got), len(want))
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Fatalf("message %d has %d bytes that are not the %d that were sent", i, len(got[i]), len(want[i]))
+		}
+	}
+}
+
+var faults = []struct {
+	name       string
+	conditions simnet.Conditions
+}{
+	{"1% loss", simnet.Conditions{Loss: 0.01}},
+	{"5% loss", simnet.Conditions{Loss: 0.05}},
+	{"30% loss", simnet.Conditions{Loss: 0.30}},
+	{"bursts of loss", simnet.Conditions{Burst: simnet.Burst{ToBad: 0.01, ToGood: 0.1}}},
+	{"reordering", simnet.Conditions{Reorder: 0.2}},
+	{"duplication", simnet.Conditions{Duplicate: 0.3}},
+	{"jitter", simnet.Conditions{Jitter: 40 * time.Millisecond, JitterReorders: true}},
+	{"corruption", simnet.Conditions{Corrupt: 0.05}},
+	{"all of them", simnet.Conditions{
+		Loss: 0.05, Reorder: 0.1, Duplicate: 0.1, Jitter: 20 * time.Millisecond, JitterReorders: true, Corrupt: 0.05,
+	}},
+}
+
+func TestEverythingArrivesOnceInOrderByteForByte(t *testing.T) {
+	messages := manySizes()
+	for i, fault := range faults {
+		t.Run(fault.name, func(t *testing.T) {
+			w := newWorld(t, uint64(100+i))
+			fault.conditions.Delay = 20 * time.Millisecond
+			a, b := w.pair(fault.conditions, options{}, options{})
+			near, far := w.connect(a, b)
+			var sent outbox
+			a.do(func() {
+				f := near.open(t, rtmfp.FlowConfig{Metadata: []byte("all"), Handler: &sent})
+				sendAll(t, f, messages)
+				f.Close()
+			})
+			if !w.RunUntil(func() bool { return sent.ended }, 10*time.Minute) {
+				t.Fatal("the transfer did not end")
+			}
+			w.RunFor(time.Minute)
+			if len(far.inboxes) != 1 || sent.err != nil || sent.delivered != len(messages) {
+				t.Fatalf("%d flows, ended with %v, %d of %d delivered", len(far.inboxes), sent.err, sent.delivered, len(messages))
+			}
+			in := far.inboxes[0]
+			if !in.ended || in.err != nil || in.gaps != 0 {
+				t.Errorf("receiver: ended %v, %v, %d gaps", in.ended, in.err, in.gaps)
+			}
+			sameMessages(t, in.messages, messages)
+			st := near.session.Stats()
+			if st.Queued != 0 || st.Outstanding != 0 || far.session.Stats().Buffered != 0 {
+				t.Errorf("something is left: %+v", st)
+			}
+			if fault.conditions.Corrupt > 0 && b.Stats().DroppedVerification == 0 {
+				t.Error("no corrupted packet was found")
+			}
+		})
+	}
+}
+
+func TestMessageOf16MBArrivesWhateverTheBuffer(t *testing.T) {
+	w := newWorld(t, 3)
+	a, b := w.pair(simnet.Conditions{Delay: 10 * time.Millisecond, Rate: 200e6, Queue: 500e3}, options{}, options{
+		flow: func(f *rtmfp.ReceiveFlow, _ *inbox) { f.SetCapacity(1 << 18) },
+	})
+	near, far := w.join(a, b)
+	large := content(16<<20, 1)
+	var sent outbox
+	var f *rtmfp.SendFlow
+	start := w.Now()
+	a.do(func() {
+		f = near.open(t, rtmfp.FlowConfig{Metadata: []byte("large"), Handler: &sent})
+		sendAll(t, f, []string{large})
+		if _, err := f.Send(rtmfp.Outgoing{Head: []byte{1}, Body: []byte(large)}); !errors.Is(err, rtmfp.ErrMessageTooLong) {
+			t.Errorf("a byte more: %v", err)
+		}
+		if _, err := f.Send(rtmfp.Outgoing{Head: make([]byte, rtmfp.HeadSize+1)}); !errors.Is(err, rtmfp.ErrMessageTooLong) {
+			t.Errorf("a long head: %v", err)
+		}
+	})
+	if !w.RunUntil(func() bool { return sent.delivered == 1 }, 5*time.Minute) {
+		t.Fatalf("did not arrive: %+v", near.session.Stats())
+	}
+	if got := far.inboxes[0].messages; len(got) != 1 || got[0] != large {
+		t.Error("is not what was sent")
+	}
+	took := w.Now().Sub(start)
+	t.Logf("16 MB over 200 Mbit/s through a buffer of 256 KB in %v", took)
+	if took > 3*time.Second {
+		t.Errorf("took %v: the buffer has held it back", took)
+	}
+}
+
+func TestSendQueueIsLimited(t *testing.T) {
+	w := newWorld(t, 4)
+	a, b := w.pair(simnet.Conditions{Delay: time.Millisecond}, options{config: rtmfp.CoreConfig{Limits: rtmfp.Limits{SendQueue: 10000}}}, options{})
+	near, far := w.join(a, b)
+	a.do(func() {
+		f := near.open(t, rtmfp.FlowConfig{})
+		sendAll(t, f, []string{content(6000, 1), content(4000, 2)})
+		if _, err := f.Send(rtmfp.Outgoing{Body: []byte{1}}); !errors.Is(err, rtmfp.ErrQueueFull) {
+			t.Errorf("beyond the limit: %v", err)
+		}
+		if f.Queued() != 10000 {
+			t.Errorf("%d bytes queued", f.Queued())
+		}
+		f = near.open(t, rtmfp.FlowConfig{})
+		sendAll(t, f, []string{content(60000, 3)}) // a queue that is empty takes any message
+	})
+	w.RunFor(5 * time.Second)
+	if n := len(far.inboxes[0].messages) + len(far.inboxes[1].messages); n != 3 {
+		t.Errorf("%d messages arrived", n)
+	}
+}
+
+func TestMetadataHasToLeaveRoomForData(t *testing.T) {
+	w := newWorld(t, 5)
+	small := rtmfp.CoreConfig{Limits: rtmfp.Limits{Packet: 256}}
+	a, b := w.pair(simnet.Conditions{}, options{config: small}, options{})
+	near, far := w.join(a, b)
+	most := 0
+	a.do(func() {
+		for n := range 512 {
+			if _, err := near.session.OpenFlow(rtmfp.FlowConfig{Metadata: make([]byte, n)}); err != nil {
+				if !errors.Is(err, rtmfp.ErrMetadataTooLong) {
+					t.Error(err)
+				}
+				break
+			}
+			most = n
+		}
+		f := near.open(t, rtmfp.FlowConfig{Metadata: make([]byte, most)})
+		sendAll(t, f, []string{content(5000, 1)})
+	})
+	w.RunFor(time.Minute)
+	if len(far.inboxes) != 1 || len(far.inboxes[0].messages) != 1 || len(far.inboxes[0].flow.Metadata()) != most {
+		t.Fatalf("a flow with %d bytes of metadata in packets of 256 did not get through", most)
+	}
+	t.Logf("packets of 256 bytes: metadata up to %d", most)
+}
+
+// TestNetworkOrderDeliversWhatIsComplete loses the first packet of several: what follows is delivered before it is sent again,
+// unless the sender's order is wanted.
+func TestNetworkOrderDeliversWhatIsComplete(t *testing.T) {
+	for _, network := range []bool{true, false} {
+		w := newWorld(t, 6)
+		a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond}, options{}, options{
+			flow: func(f *rtmfp.ReceiveFlow, _ *inbox) { f.SetNetworkOrder(network) },
+		})
+		near, far := w.connect(a, b)
+		var f *rtmfp.SendFlow
+		a.do(func() {
+			f = near.open(t, rtmfp.FlowConfig{})
+			sendAll(t, f, []string{"0"})
+		})
+		w.RunFor(time.Second)
+		var sequences []uint64
+		in := far.inboxes[0]
+		in.onMessage = func(m rtmfp.Message) { sequences = append(sequences, m.Sequence) }
+		lossy := a.host.Up().Conditions()
+		lost := lossy
+		lost.Loss = 1
+		a.host.Up().Set(lost)
+		a.do(func() { sendAll(t, f, []string{"1"}) })
+		a.host.Up().Set(lossy)
+		for i := 2; i <= 4; i++ {
+			a.do(func() { sendAll(t, f, []string{fmt.Sprint(i)}) })
+		}
+		w.RunFor(35 * time.Millisecond)
+		got := strings.Join(in.messages, "")
+		w.RunFor(5 * time.Second)
+		all := strings.Join(in.messages, "")
+		switch {
+		case network && (got != "0234" || all != "02341" || !slices.Equal(sequences, []uint64{3, 4, 5, 2})):
+			t.Errorf("network order: %q at first, then %q, sequences %d", got, all, sequences)
+		case !network && (got != "0" || all != "01234" || !slices.Equal(sequences, []uint64{2, 3, 4, 5})):
+			t.Errorf("sender's order: %q at first, then %q, sequences %d", got, all, sequences)
+		}
+		if in.gaps != 0 {
+			t.Errorf("network order %v: %d gaps where nothing was given up", network, in.gaps)
+		}
+	}
+}
+
+func TestNetworkOrderUnderLossDeliversAllOnce(t *testing.T) {
+	w := newWorld(t, 7)
+	a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond, Loss: 0.1, Reorder: 0.1}, options{}, options{
+		flow: func(f *rtmfp.ReceiveFlow, _ *inbox) { f.SetNetworkOrder(true) },
+	})
+	near, far := w.connect(a, b)
+	messages := manySizes()
+	var sent outbox
+	a.do(func() {
+		f := near.open(t, rtmfp.FlowConfig{Handler: &sent})
+		sendAll(t, f, messages)
+		f.Close()
+	})
+	w.RunUntil(func() bool { return sent.ended }, 10*time.Minute)
+	w.RunFor(time.Second)
+	got := slices.Clone(far.inboxes[0].messages)
+	if slices.Equal(got, messages) {
+		t.Error("arrived in the sender's order: nothing was shown")
+	}
+	slices.Sort(got)
+	slices.Sort(messages)
+	sameMessages(t, got, messages)
+	if !far.inboxes[0].ended {
+		t.Error("the flow did not end")
+	}
+}
+
+// TestHigherPriorityGoesFirst queues a bulk flow before another of each higher priority, and looks at the packets.
+func TestHigherPriorityGoesFirst(t *testing.T) {
+	w := newWorld(t, 8)
+	a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond}, options{}, options{})
+	near, far := w.connect(a, b)
+	var order []uint64
+	priorities := make(map[uint64]rtmfp.Priority)
+	rtmfp.Spy(near.session, func(sent bool, plain []byte) {
+		if sent {
+			for _, u := range userData(plain) {
+				order = append(order, u.FlowID)
+			}
+		}
+	})
+	a.do(func() {
+		for p := rtmfp.PriorityBackground; p <= rtmfp.PriorityImmediate; p++ {
+			f := near.open(t, rtmfp.FlowConfig{Priority: p})
+			priorities[f.ID()] = p
+			sendAll(t, f, []string{content(20000, int(p)), content(20000, int(p))})
+		}
+	})
+	w.RunFor(20 * time.Second)
+	if len(far.inboxes) != 8 {
+		t.Fatalf("%d flows arrived", len(far.inboxes))
+	}
+	for i, in := range far.inboxes {
+		if len(in.messages) != 2 || priorities[in.flow.ID()] != rtmfp.PriorityImmediate-rtmfp.Priority(i) {
+			t.Errorf("flow %d: %d messages, priority %d", i, len(in.messages), priorities[in.flow.ID()])
+		}
+	}
+	for i := 1; i < len(order); i++ {
+		if priorities[order[i]] > priorities[order[i-1]] {
+			t.Fatalf("fragment %d of priority %d after one of %d", i, priorities[order[i]], priorities[order[i-1]])
+		}
+	}
+}
+
+func TestPriorityCanChange(t *testing.T) {
+	w := newWorld(t, 9)
+	a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond}, options{}, options{})
+	near, far := w.connect(a, b)
+	var first, second *rtmfp.SendFlow
+	a.do(func() {
+		first = near.open(t, rtmfp.FlowConfig{Priority: rtmfp.PriorityData})
+		second = near.open(t, rtmfp.FlowConfig{Priority: rtmfp.PriorityBulk})
+		sendAll(t, first, []string{content(200000, 1)})
+		sendAll(t, second, []string{content(200000, 2)})
+		second.SetPriority(rtmfp.PriorityCommand)
+	})
+	done := w.RunUntil(func() bool { return len(far.inboxes) == 2 && far.inboxes[0].count == 1 }, time.Minute)
+	if !done || far.inboxes[0].flow.ID() != second.ID() || far.inboxes[1].count != 0 {
+		t.Error("the flow that was raised did not go first")
+	}
+	w.RunFor(10 * time.Second)
+}
+
+func TestSeveralFlowsReturnToOne(t *testing.T) {
+	w := newWorld(t, 10)
+	var returns []*rtmfp.SendFlow
+	a, b := w.pair(simnet.Conditions{Delay: 5 * time.Millisecond}, options{}, options{flow: func(f *rtmfp.ReceiveFlow, _ *inbox) {
+		if f.Associated() != nil {
+			t.Error("the first flow is no return")
+		}
+		for i := range 3 {
+			back, err := f.Session().OpenFlow(rtmfp.FlowConfig{Metadata: []byte{byte(i)}, Return: f})
+			if err != nil {
+				t.Fatal(err)
+			}
+			back.Send(rtmfp.Outgoing{Body: []byte{byte(i)}})
+			returns = append(returns, back)
+		}
+	}})
+	near, _ := w.connect(a, b)
+	var there *rtmfp.SendFlow
+	a.do(func() {
+		there = near.open(t, rtmfp.FlowConfig{})
+		sendAll(t, there, []string{"x"})
+		near.open(t, rtmfp.FlowConfig{}) // of another ID than the return flows
+	})
+	w.RunFor(time.Second)
+	if len(near.inboxes) != 3 {
+		t.Fatalf("%d return flows", len(near.inboxes))
+	}
+	for _, in := range near.inboxes {
+		if in.flow.Associated() != there || len(in.messages) != 1 || in.messages[0] != string(in.flow.Metadata()) {
+			t.Errorf("return flow %x: associated %v, %q", in.flow.Metadata(), in.flow.Associated() == there, in.messages)
+		}
+	}
+}
+
+// TestReturnToAClosedFlowIsRejected has one end close its flow while the other opens a return to it.
+func TestReturnToAClosedFlowIsRejected(t *testing.T) {
+	w := newWorld(t, 11)
+	a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond}, options{}, options{})
+	near, far := w.connect(a, b)
+	var there *rtmfp.SendFlow
+	a.do(func() {
+		there = near.open(t, rtmfp.FlowConfig{})
+		sendAll(t, there, []string{"x"})
+	})
+	w.RunFor(time.Second)
+	var sent outbox
+	b.do(func() {
+		back := far.open(t, rtmfp.FlowConfig{Return: far.inboxes[0].flow, Handler: &sent})
+		sendAll(t, back, []string{"lost"})
+	})
+	a.do(there.Close)
+	w.RunFor(time.Second)
+	if len(near.inboxes) != 0 {
+		t.Error("the return flow was accepted")
+	}
+	wantException(t, &sent, 0)
+	if st := near.session.Stats(); st.FlowsRejected != 1 {
+		t.Errorf("%d flows rejected", st.FlowsRejected)
+	}
+	b.do(func() {
+		if _, err := far.session.OpenFlow(rtmfp.FlowConfig{Return: far.inboxes[0].flow}); !errors.Is(err, rtmfp.ErrFlowClosed) {
+			t.Errorf("return to a flow that has ended: %v", err)
+		}
+	})
+}
+
+func wantException(t *testing.T, o *outbox, code uint64) {
+	t.Helper()
+	var exception *rtmfp.ExceptionError
+	if !o.ended || !errors.As(o.err, &exception) || exception.Code != code {
+		t.Errorf("ended %v with %v, want exception %d", o.ended, o.err, code)
+	}
+}
+
+func TestRejectedFlowEndsWithItsCodeAndItsQueue(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		w := newWorld(t, 12)
+		count := 0
+		reject := func(f *rtmfp.ReceiveFlow, in *inbox) {
+			if !late {
+				f.Reject(1234567)
+				return
+			}
+			in.onMessage = func(rtmfp.Message) {
+				if count++; count == 2 {
+					f.Reject(1234567)
+				}
+			}
+		}
+		a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond}, options{}, options{flow: reject})
+		near, far := w.connect(a, b)
+		var sent outbox
+		var f *rtmfp.SendFlow
+		a.do(func() {
+			f = near.open(t, rtmfp.FlowConfig{Handler: &sent})
+			sendAll(t, f, []string{"1", "2", content(1<<20, 1), "4"})
+		})
+		w.RunUntil(func() bool { return sent.ended }, time.Minute)
+		wantException(t, &sent, 1234567)
+		if f.Queued() != 0 || sent.delivered+sent.abandoned != 4 || sent.delivered > 2 || f.IsOpen() {
+			t.Errorf("late %v: %d delivered, %d abandoned, %d bytes queued", late, sent.delivered, sent.abandoned, f.Queued())
+		}
+		a.do(func() {
+			if _, err := f.Send(rtmfp.Outgoing{}); !errors.Is(err, rtmfp.ErrFlowClosed) {
+				t.Errorf("Send to a rejected flow: %v", err)
+			}
+		})
+		w.RunFor(10 * time.Second)
+		if n, m := near.session.Stats().SendFlows, far.session.Stats().ReceiveFlows; n != 0 || m != 0 {
+			t.Errorf("late %v: %d and %d flows left", late, n, m)
+		}
+		if sentBytes := near.session.Stats().BytesSent; sentBytes > 200e3 {
+			t.Errorf("late %v: %d bytes were sent on a rejected flow", late, sentBytes)
+		}
+		if late && far.inboxes[0].count != 2 {
+			t.Errorf("%d messages were delivered", far.inboxes[0].count)
+		}
+	}
+}
+
+// TestFlowWithOneMessageHearsOfItsRejection has the only message be the final one as well.
+func TestFlowWithOneMessageHearsOfItsRejection(t *testing.T) {
+	w := newWorld(t, 13)
+	a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond}, options{}, options{
+		flow: func(f *rtmfp.ReceiveFlow, _ *inbox) { f.Reject(9) },
+	})
+	near, _ := w.connect(a, b)
+	var sent outbox
+	a.do(func() {
+		f := near.open(t, rtmfp.FlowConfig{Handler: &sent})
+		sendAll(t, f, []string{"only"})
+		f.Close()
+	})
+	w.RunFor(5 * time.Second)
+	wantException(t, &sent, 9)
+	if sent.delivered != 0 || sent.abandoned != 1 {
+		t.Errorf("%d delivered, %d abandoned", sent.delivered, sent.abandoned)
+	}
+}
+
+func TestHalfClosedSessionGoesOnTheOtherWay(t *testing.T) {
+	w := newWorld(t, 14)
+	var back *rtmfp.SendFlow
+	a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond}, options{}, options{flow: func(f *rtmfp.ReceiveFlow, _ *inbox) {
+		back, _ = f.Session().OpenFlow(rtmfp.FlowConfig{Return: f})
+		back.Send(rtmfp.Outgoing{Body: []byte("hello")})
+	}})
+	near, far := w.connect(a, b)
+	var sent outbox
+	a.do(func() {
+		f := near.open(t, rtmfp.FlowConfig{Handler: &sent})
+		sendAll(t, f, []string{"x"})
+	})
+	w.RunFor(time.Second)
+	a.do(func() { near.inboxes[0].flow.Associated().Close() })
+	w.RunFor(time.Second)
+	if !sent.ended || sent.err != nil || !far.inboxes[0].ended {
+		t.Fatal("the first flow did not end")
+	}
+	for range 3 { // far longer than any lingering
+		b.do(func() {
+			if _, err := back.Send(rtmfp.Outgoing{Body: []byte("still")}); err != nil {
+				t.Error(err)
+			}
+		})
+		w.RunFor(5 * time.Minute)
+	}
+	if in := near.inboxes[0]; in.ended || len(in.messages) != 4 {
+		t.Errorf("the return flow: ended %v, %q", in.ended, in.messages)
+	}
+}
+
+func TestClosedFlowHasNoEffectOnOthers(t *testing.T) {
+	w := newWorld(t, 15)
+	a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond, Loss: 0.05}, options{}, options{})
+	near, far := w.connect(a, b)
+	outs := make([]outbox, 50)
+	ids := make(map[uint64]bool)
+	for i := range outs {
+		a.do(func() {
+			f := near.open(t, rtmfp.FlowConfig{Metadata: []byte{byte(i)}, Handler: &outs[i]})
+			if ids[f.ID()] {
+				t.Errorf("flow ID %d is used again", f.ID())
+			}
+			ids[f.ID()] = true
+			sendAll(t, f, []string{content(5000, i), content(i, i)})
+			f.Close()
+		})
+		w.RunFor(100 * time.Millisecond)
+	}
+	w.RunFor(20 * time.Second)
+	if len(far.inboxes) != len(outs) {
+		t.Fatalf("%d flows arrived", len(far.inboxes))
+	}
+	for _, in := range far.inboxes {
+		i := int(in.flow.Metadata()[0])
+		if !outs[i].ended || outs[i].err != nil || !in.ended {
+			t.Errorf("flow %d did not end", i)
+		}
+		sameMessages(t, in.messages, []string{content(5000, i), content(i, i)})
+	}
+	if st := near.session.Stats(); st.SendFlows != 0 || far.session.Stats().ReceiveFlows != 0 {
+		t.Errorf("flows are left: %+v", st)
+	}
+}
+
+func TestFlowWithoutMessagesOpensAndEnds(t *testing.T) {
+	w := newWorld(t, 16)
+	a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond}, options{}, options{})
+	near, far := w.connect(a, b)
+	var sent outbox
+	a.do(func() { near.open(t, rtmfp.FlowConfig{Metadata: []byte("nothing"), Handler: &sent}).Close() })
+	w.RunFor(2 * time.Second)
+	if !sent.ended || sent.err != nil || len(far.inboxes) != 1 || !far.inboxes[0].ended || far.inboxes[0].count != 0 {
+		t.Errorf("sender ended %v, %d flows", sent.ended, len(far.inboxes))
+	}
+}
+
+func TestWritableIsAskedAsLongAsItGives(t *testing.T) {
+	w := newWorld(t, 17)
+	a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond, Rate: 10e6}, options{}, options{})
+	near, far := w.join(a, b)
+	asked, left := 0, 500
+	sent := outbox{writable: func(f *rtmfp.SendFlow) {
+		asked++
+		if f.Queued() > near.session.Stats().Window+3000 {
+			t.Errorf("asked with %d bytes queued", f.Queued())
+		}
+		if left > 0 {
+			left--
+			f.Send(rtmfp.Outgoing{Body: []byte(content(1000, left))})
+		}
+	}}
+	var f *rtmfp.SendFlow
+	a.do(func() {
+		f = near.open(t, rtmfp.FlowConfig{Handler: &sent})
+		f.Wake()
+	})
+	w.RunFor(5 * time.Second)
+	if left != 0 || asked != 501 || far.inboxes[0].count != 500 {
+		t.Errorf("asked %d times, %d messages arrived", asked, far.inboxes[0].count)
+	}
+	w.RunFor(5 * time.Second)
+	if asked != 501 {
+		t.Error("asked without Wake")
+	}
+	left = 1
+	a.do(f.Wake)
+	w.RunFor(time.Second)
+	if far.inboxes[0].count != 501 {
+		t.Error("not asked after Wake")
+	}
+}
+
+// TestHandlersMaySendAndCloseWhileAPacketIsMade has Writable do what an application may do to other flows and sessions.
+func TestHandlersMaySendAndCloseWhileAPacketIsMade(t *testing.T) {
+	w := newWorld(t, 18)
+	a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond}, options{}, options{})
+	c := w.add(w.NewHost(addr("192.0.2.3:1935")), options{})
+	near, far := w.connect(a, b)
+	other, third := w.connect(a, c)
+	var flow, low, same *rtmfp.SendFlow
+	gave := false
+	sent := outbox{writable: func(f *rtmfp.SendFlow) {
+		if gave {
+			return
+		}
+		gave = true
+		f.Send(rtmfp.Outgoing{Body: []byte(content(3000, 1))})
+		same.Send(rtmfp.Outgoing{Body: []byte("same")})
+		same.SetPriority(rtmfp.PriorityBackground)
+		low.Send(rtmfp.Outgoing{Body: []byte("low")})
+		low.SetPriority(rtmfp.PriorityImmediate)
+		other.session.Close()
+	}}
+	a.do(func() {
+		same = near.open(t, rtmfp.FlowConfig{Metadata: []byte("same"), Priority: rtmfp.PriorityData})
+		flow = near.open(t, rtmfp.FlowConfig{Metadata: []byte("flow"), Priority: rtmfp.PriorityData, Handler: &sent})
+		low = near.open(t, rtmfp.FlowConfig{Metadata: []byte("low")})
+		flow.Wake()
+		same.Wake()
+	})
+	w.RunFor(5 * time.Second)
+	if !third.closed || !errors.Is(third.err, rtmfp.ErrClosedByPeer) || !errors.Is(other.err, rtmfp.ErrClosed) {
+		t.Errorf("the other session: closed %v, %v", third.closed, third.err)
+	}
+	got := make(map[string][]string)
+	for _, in := range far.inboxes {
+		got[string(in.flow.Metadata())] = in.messages
+	}
+	sameMessages(t, got["flow"], []string{content(3000, 1)})
+	sameMessages(t, got["same"], []string{"same"})
+	sameMessages(t, got["low"], []string{"low"})
+	if st := b.Stats(); st.DroppedVerification+st.DroppedSyntax+st.IgnoredChunks > 0 || near.session.Stats().FragmentsRepeated > 0 {
+		t.Errorf("something was spoilt: %+v", st)
+	}
+}
+
+func TestSessionMayCloseWithinEachHandler(t *testing.T) {
+	for _, where := range []string{"writable", "settled", "abandoned", "message", "flow"} {
+		t.Run(where, func(t *testing.T) {
+			w := newWorld(t, 19)
+			var far *peer
+			closeFar := func() { far.session.Close() }
+			a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond}, options{}, options{flow: func(_ *rtmfp.ReceiveFlow, in *inbox) {
+				if where == "flow" {
+					closeFar()
+				}
+				if where == "message" {
+					in.onMessage = func(rtmfp.Message) { closeFar() }
+				}
+			}})
+			var near *peer
+			near, far = w.connect(a, b)
+			closing := &closer{where: where, session: near.session}
+			a.do(func() {
+				for range 2 {
+					f := near.open(t, rtmfp.FlowConfig{Handler: closing})
+					sendAll(t, f, []string{"1", content(5000, 1), "3"})
+					f.Send(rtmfp.Outgoing{Body: []byte("late"), StartBy: 1, Receipt: true})
+					f.Wake()
+				}
+			})
+			w.RunFor(2 * time.Second)
+			if !near.closed || !far.closed {
+				t.Errorf("closed: %v and %v", near.closed, far.closed)
+			}
+			if closing.afterEnd || closing.ended != 2 {
+				t.Errorf("handler called after the end: %v, ended %d times", closing.afterEnd, closing.ended)
+			}
+		})
+	}
+}
+
+// closer closes its session at the first call of a kind.
+type closer struct {
+	where    string
+	session  *rtmfp.Session
+	ended    int
+	over     map[*rtmfp.SendFlow]bool
+	afterEnd bool
+}
+
+func (c *closer) called(f *rtmfp.SendFlow, where string) {
+	c.afterEnd = c.afterEnd || c.over[f]
+	if c.where == where {
+		c.session.Close()
+	}
+}
+
+func (c *closer) Writable(f *rtmfp.SendFlow) { c.called(f, "writable") }
+
+func (c *closer) Settled(f *rtmfp.SendFlow, _ rtmfp.MessageID, delivered bool) {
+	if delivered {
+		c.called(f, "settled")
+		return
+	}
+	c.called(f, "abandoned")
+}
+
+func (c *closer) Ended(f *rtmfp.SendFlow, _ error) {
+	if c.over == nil {
+		c.over = make(map[*rtmfp.SendFlow]bool)
+	}
+	c.called(f, "ended")
+	c.over[f] = true
+	c.ended++
+}
