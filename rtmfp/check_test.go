@@ -34,7 +34,7 @@ func (s *Session) check() error {
 	if err := s.in.check(); err != nil {
 		return err
 	}
-	due := min(s.out.timeoutAt, s.in.next(), s.nextLive(), s.out.nextProbe())
+	due := min(s.out.timeoutAt, s.out.expireAt, s.in.next(), s.nextLive(), s.out.nextProbe())
 	switch {
 	case s.dirty || s.out.packetBytes > 0 && s.core.building:
 		return fmt.Errorf("left in the middle of something")

@@ -389,8 +389,7 @@ func (c *Core) sendStartup(id uint32, to Path, chunk func(b []byte) []byte) {
 	}
 	room := c.config.Outlet.Room()
 	at := wire.SessionIDSize + c.startup.Front()
-	plain := wire.Header{Mode: wire.ModeStartup}.Append(room[at:at])
-	plain = chunk(plain)
+	plain := chunk(c.startupHeader(room[at:at]))
 	if len(plain) > c.config.Limits.Startup {
 		c.stats.DroppedTooLong++
 		return
@@ -400,6 +399,11 @@ func (c *Core) sendStartup(id uint32, to Path, chunk func(b []byte) []byte) {
 		return
 	}
 	c.sealStartup(id, to, room, len(plain))
+}
+
+// startupHeader begins a startup packet. Nobody measures by its timestamp, but see tick.
+func (c *Core) startupHeader(b []byte) []byte {
+	return wire.Header{Mode: wire.ModeStartup, HasTimestamp: true, Timestamp: tick(c.now)}.Append(b)
 }
 
 func (c *Core) sealStartup(id uint32, to Path, room []byte, n int) {

@@ -444,6 +444,9 @@ func TestRepeatedKeyingFindsAnOlderSessionOfTheSamePeer(t *testing.T) {
 			t.Fatal("no session with the peer")
 		}
 		b.do(s.Close)
+		if b.Peer(peer) == s {
+			t.Error("a session that is being closed is found")
+		}
 		w.RunFor(time.Second)
 	}
 	if b.Peer(peer) != nil {

@@ -126,7 +126,7 @@ func (s *Session) nextLive() Instant {
 	return next
 }
 
-func (s *Session) hasFlows() bool { return len(s.out.flows) > 0 || s.in.open > 0 }
+func (s *Session) hasFlows() bool { return len(s.out.flows) > 0 || s.in.open > 0 || s.in.buffered > 0 }
 
 // queueControl adds a chunk to what goes out with the next packet. More than two packets full are not kept: they would be
 // answers to a far end that asks faster than it listens.

@@ -14,7 +14,7 @@ const Never Instant = math.MaxInt64
 
 // Add gives the instant d after i; Never stays Never.
 func (i Instant) Add(d time.Duration) Instant {
-	if i == Never {
+	if i == Never || d > 0 && i > Never-Instant(d) {
 		return Never
 	}
 	return i + Instant(d)

@@ -251,7 +251,7 @@ func (s *Session) sendPacket() bool {
 		}
 	}
 	if len(p) == empty || s.state != stateOpen {
-		s.rtt = before // no timestamp has gone
+		s.rtt = before // no echo has gone
 		return false
 	}
 	s.finish(p)
@@ -277,8 +277,7 @@ func (s *Session) begin() []byte {
 	room := s.core.config.Outlet.Room()
 	at := wire.SessionIDSize + s.cipher.Front()
 	now := s.core.now
-	h := wire.Header{Mode: s.nearMode()}
-	h.Timestamp, h.HasTimestamp = s.rtt.timestamp(now)
+	h := wire.Header{Mode: s.nearMode(), HasTimestamp: true, Timestamp: tick(now)}
 	h.TimestampEcho, h.HasTimestampEcho = s.rtt.echo(now)
 	s.core.room = room
 	s.out.packetBytes, s.out.packetTimeCritical = 0, false

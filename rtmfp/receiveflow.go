@@ -108,6 +108,12 @@ func (f *ReceiveFlow) Resume() {
 
 // Reject tells the far end to close the flow, with a code that the application defines (RFC 7016 3.6.3.7).
 func (f *ReceiveFlow) Reject(code uint64) {
+	if f.state == receiveLingering && !f.ended { // too late for the far end, but what is held back is not wanted
+		f.session.in.buffered -= f.buffer.size()
+		f.buffer.clear()
+		f.ended = true
+		return
+	}
 	if f.state != receiveOpen {
 		return
 	}
@@ -252,6 +258,7 @@ func (f *ReceiveFlow) finish() {
 	if f.state != receiveLingering || f.ended || f.buffer.size() > 0 || f.delivering {
 		return
 	}
+	f.session.times.flows = f.session.core.now
 	f.tell(nil)
 }
 

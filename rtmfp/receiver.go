@@ -18,6 +18,8 @@ const firstIgnorable = 8192
 type receiver struct {
 	flows     map[uint64]*ReceiveFlow
 	last      *ReceiveFlow // the one whose data came last
+	recent    [recentFlows]*ReceiveFlow
+	oldest    int // in recent
 	lingering ring[lingering]
 	pending   []*ReceiveFlow // those with something to acknowledge
 	open      int
@@ -43,6 +45,7 @@ func (s *Session) receiveUserData(u wire.UserData) {
 			}
 		}
 		in.last = f
+		in.use(f)
 	}
 	if u.HasOptions && f.state == receiveOpen && !understood(u.Options) {
 		f.rejectFor(errOption)
@@ -51,6 +54,21 @@ func (s *Session) receiveUserData(u wire.UserData) {
 	if s.state == stateOpen && !in.ackNow && in.ackAt == 0 {
 		in.ackAt = s.core.now.Add(delayedAck)
 	}
+}
+
+// recentFlows is how many receiving flows of a session keep memory for their next message.
+const recentFlows = 16
+
+// use has a flow keep memory, and takes it from the one that has been among those for longest.
+func (in *receiver) use(f *ReceiveFlow) {
+	if slices.Contains(in.recent[:], f) {
+		return
+	}
+	if other := in.recent[in.oldest]; other != nil {
+		other.buffer.trim()
+	}
+	in.recent[in.oldest] = f
+	in.oldest = (in.oldest + 1) % recentFlows
 }
 
 var errOption = errors.New("rtmfp: flow with an option that is not understood")

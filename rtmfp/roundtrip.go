@@ -38,11 +38,10 @@ type roundTrip struct {
 
 	received uint16 // TS_RX
 	echoed   uint16 // TS_ECHO_TX
-	sent     uint16 // TS_TX
 	answered uint16 // TS_ECHO_RX
 
-	hasReceived, hasEchoed, hasSent, hasAnswered bool
-	measured                                     bool // smooth, varies and retry have values
+	hasReceived, hasEchoed, hasAnswered bool
+	measured                            bool // smooth, varies and retry have values
 
 	smooth micros // SRTT
 	varies micros // RTTVAR
@@ -54,7 +53,8 @@ type roundTrip struct {
 	least, leastPrior micros
 }
 
-// tick gives the clock of timestamps.
+// tick gives the clock of timestamps, which is in every packet. RFC 7016 3.5.2.2 asks for it only where it has gone on, but librtmfp
+// takes no packet without; one that repeats it is no measurement.
 func tick(now Instant) uint16 { return uint16(now / Instant(timestampTick)) }
 
 // receivedTimestamp takes the timestamp of a packet that arrives.
@@ -103,16 +103,6 @@ func (r *roundTrip) keepMinimum(now Instant, rtt micros) {
 		r.minimumSince, r.least = now, noMicros
 	}
 	r.least = min(r.least, rtt)
-}
-
-// timestamp gives the timestamp for a packet that is about to be sent, or false if it would be the same as in the last one.
-func (r *roundTrip) timestamp(now Instant) (value uint16, ok bool) {
-	t := tick(now)
-	if r.hasSent && t == r.sent {
-		return 0, false
-	}
-	r.hasSent, r.sent = true, t
-	return t, true
 }
 
 // echo gives the timestamp echo for a packet that is about to be sent, or false if there is nothing new to say.

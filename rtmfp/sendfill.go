@@ -54,17 +54,24 @@ func (f *SendFlow) suspended() bool {
 func (f *SendFlow) fill(p []byte, limit int) (packet []byte, more bool) {
 	s := f.session
 	var last uint64
+	fed := false
 	for {
 		if f.blocked() {
 			return p, false
 		}
 		n, ok := f.next(s.core.now)
 		if !ok {
+			if fed { // all that it gave was late already, which is as good as nothing
+				f.fed = false
+				return p, false
+			}
 			if !f.feed() {
 				return p, false
 			}
+			fed = true
 			continue
 		}
+		fed = false
 		before := len(p)
 		if p, ok = f.appendFragment(p, limit, n, last != 0 && n == last+1, last == 0); !ok {
 			return p, true
@@ -76,14 +83,14 @@ func (f *SendFlow) fill(p []byte, limit int) (packet []byte, more bool) {
 
 // feed asks the handler for messages.
 func (f *SendFlow) feed() bool {
-	if !f.fed || f.state != sendOpen {
+	if !f.fed || f.state != sendOpen || f.queue.fragments.len() >= maxSpan {
 		return false
 	}
 	before := f.queue.nextSequence()
 	f.fed = false
 	f.handler.Writable(f)
 	given := f.queue.nextSequence() != before
-	f.fed = f.fed || given
+	f.fed = given // a Wake within the call asks for what the call is for
 	return given && f.session.state == stateOpen
 }
 

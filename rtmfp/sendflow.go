@@ -26,7 +26,7 @@ const (
 
 // SendHandler is told what happens to a sending flow, on the owner of its core.
 type SendHandler interface {
-	// Writable says that the flow could send now and has nothing in its queue. Messages that Send takes within the call go out at
+	// Writable says that the flow could send now and that nothing in its queue waits for that: all is in flight. Messages that Send takes within the call go out at
 	// once. It is asked again after each packet as long as it gives something; else not before SendFlow.Wake.
 	Writable(*SendFlow)
 
@@ -169,9 +169,13 @@ func (f *SendFlow) IsOpen() bool { return f.state == sendOpen }
 
 // SetPriority changes the flow's priority from the next packet on.
 func (f *SendFlow) SetPriority(p Priority) {
-	f.session.out.unready(f)
+	out := &f.session.out
+	ready := f.ready
+	out.unready(f)
 	f.priority = min(p, priorities-1)
-	f.Wake()
+	if ready {
+		out.wake(f)
+	}
 }
 
 // Send queues a message. It fails with ErrFlowClosed, ErrMessageTooLong or ErrQueueFull.

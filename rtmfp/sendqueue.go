@@ -16,11 +16,12 @@ type Outgoing struct {
 	// behind beginnings of their own.
 	Head []byte
 
-	// Body is the rest. It is not copied: it must not change until the message is settled.
+	// Body is the rest. It is not copied and may be shared by any number of messages: it must not change until the message is settled,
+	// which only a Receipt tells; best is never.
 	Body []byte
 
 	// StartBy and FinishBy are deadlines: a message of which nothing was sent until StartBy, or whose last fragment was not
-	// acknowledged until FinishBy and has to be sent (again) then, is abandoned. Zero: none.
+	// acknowledged until FinishBy and has to be sent (again) then, is abandoned. Zero, which no clock shows for long: none.
 	StartBy, FinishBy Instant
 
 	// Receipt asks for a call of the handler's Settled.

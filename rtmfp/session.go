@@ -223,10 +223,15 @@ func (s *Session) repeatAnswer(to Path) {
 func (s *Session) confirm() {
 	s.confirmed = true
 	s.answer = nil
-	if old := s.replaces; old != nil && old.state == stateOpen {
-		old.end(ErrReplaced)
-	}
+	old := s.replaces
 	s.replaces = nil
+	for old != nil { // one that was never confirmed has not ended the one before it
+		before := old.replaces
+		if old.state == stateOpen {
+			old.end(ErrReplaced)
+		}
+		old = before
+	}
 }
 
 // Close ends the session in good order: the far end is told until it answers, for at most 90 seconds (RFC 7016 3.5.5). Flows end
@@ -237,6 +242,9 @@ func (s *Session) Close() {
 		s.end(ErrClosed)
 	case stateOpen:
 		s.leave(stateNearClose, ErrClosed)
+		if s.state != stateNearClose { // a handler has aborted it
+			return
+		}
 		s.times.closing = s.core.now
 		s.sendClosing(wire.AppendClose)
 		s.wake(s.core.now.Add(nearCloseRepeat))
@@ -346,7 +354,9 @@ func (s *Session) receiveClose() {
 		return
 	}
 	s.leave(stateFarCloseLinger, ErrClosedByPeer)
-	s.wake(s.core.now.Add(farCloseLinger))
+	if s.state == stateFarCloseLinger { // and no handler has aborted it
+		s.wake(s.core.now.Add(farCloseLinger))
+	}
 }
 
 func (s *Session) receiveCloseAck() {

@@ -383,13 +383,13 @@ func TestFinalNumberStaysWhereItWas(t *testing.T) {
 	s := newSiege(t, 109, rtmfp.Limits{})
 	in := s.begin(5)
 	s.inSession(fragment(wire.UserData{FlowID: 5, Sequence: 4, Final: true, Data: []byte("4")}))
-	s.inSession(fragment(wire.UserData{FlowID: 5, Sequence: 3, Final: true, Data: []byte("3")}))
+	s.inSession(fragment(wire.UserData{FlowID: 5, Sequence: 2, Final: true, Data: []byte("2")}))
 	s.inSession(fragment(wire.UserData{FlowID: 5, Sequence: 9, Final: true, Data: []byte("9")}))
 	s.inSession(fragment(wire.UserData{FlowID: 5, Sequence: 5, Data: []byte("5")}))
-	if in.ended || in.count != 1 || s.far.session.Stats().FragmentsDropped != 2 {
+	if in.ended || in.count != 2 || s.far.session.Stats().FragmentsDropped != 2 {
 		t.Errorf("ended %v, %q, %d fragments dropped", in.ended, in.messages, s.far.session.Stats().FragmentsDropped)
 	}
-	s.inSession(fragment(wire.UserData{FlowID: 5, Sequence: 2, Data: []byte("2")}))
+	s.inSession(fragment(wire.UserData{FlowID: 5, Sequence: 3, Data: []byte("3")}))
 	if !in.ended || in.err != nil || !slices.Equal(in.messages, []string{"1", "2", "3", "4"}) {
 		t.Errorf("ended %v, %q", in.ended, in.messages)
 	}
@@ -431,38 +431,120 @@ func TestAlternatingHolesAreBounded(t *testing.T) {
 	s.lift(true)
 }
 
-func TestAcknowledgementsOfWhatWasNeverSent(t *testing.T) {
+// deaf has nothing reach the rogue's own core while f happens.
+func (s *siege) deaf(f func()) {
+	s.rogue.host.Down().Set(simnet.Conditions{Loss: 1})
+	f()
+	s.rogue.host.Down().Set(simnet.Conditions{Delay: 5 * time.Millisecond})
+}
+
+func TestAcknowledgementsOfWhatWasNeverSentCountForNothing(t *testing.T) {
 	s := newSiege(t, 111, rtmfp.Limits{})
 	var sent outbox
-	var f *rtmfp.SendFlow
-	s.rogue.host.Down().Set(simnet.Conditions{Loss: 1}) // its own core knows of nothing
-	s.victim.do(func() {
-		f = s.far.open(t, rtmfp.FlowConfig{Handler: &sent})
-		sendAll(t, f, []string{content(100000, 1)})
+	f := opened(t, s.world, s.victim, s.far, rtmfp.FlowConfig{Handler: &sent})
+	large := content(100000, 1)
+	s.deaf(func() {
+		s.victim.do(func() { sendAll(t, f, []string{large}) })
+		before := s.far.session.Stats()
+		s.inSession(wire.Ack{FlowID: f.ID(), BufferBlocks: math.MaxUint64, Cumulative: 1,
+			Ranges: []wire.Range{{From: 50, To: math.MaxUint64 - 1}}}.AppendRange(nil, 1150))
+		s.inSession(wire.Ack{FlowID: 4711, BufferBlocks: 64, Cumulative: math.MaxUint64}.AppendRange(nil, 1150))
+		if after := s.far.session.Stats(); sent.delivered != 0 || after.Outstanding != before.Outstanding || after.Queued != 100000 {
+			t.Errorf("%d delivered, %d outstanding, %d before", sent.delivered, after.Outstanding, before.Outstanding)
+		}
 	})
-	ack := func(a wire.Ack) { s.inSession(a.AppendRange(nil, 1150)) }
-	before := s.far.session.Stats()
-	ack(wire.Ack{FlowID: f.ID(), BufferBlocks: math.MaxUint64, Cumulative: 0, Ranges: []wire.Range{{From: 50, To: math.MaxUint64 - 1}}})
-	ack(wire.Ack{FlowID: 4711, BufferBlocks: 64, Cumulative: math.MaxUint64})
-	if sent.delivered != 0 || s.far.session.Stats().Outstanding < before.Outstanding/2 {
-		t.Errorf("%d delivered, %d outstanding of %d", sent.delivered, s.far.session.Stats().Outstanding, before.Outstanding)
-	}
-	many := wire.Ack{FlowID: f.ID(), BufferBlocks: 64}
-	for i := range uint64(3000) {
-		many.Ranges = append(many.Ranges, wire.Range{From: 2*i + 2, To: 2*i + 2})
-	}
-	for range 20 {
-		ack(many)
-		many.Ranges = many.Ranges[1:]
-	}
-	bitmap := many.AppendBitmap(nil, 1150)
-	s.inSession(bitmap, bitmap)
-	s.inSession(wire.Chunk{Type: wire.ChunkRangeAck, Payload: []byte{2, 0x80}}.Append(nil), wire.Chunk{Type: wire.ChunkBitmapAck}.Append(nil))
-	s.rogue.host.Down().Set(simnet.Conditions{})
+	s.RunFor(20 * time.Second)
+	sameMessages(t, s.near.inboxes[0].messages, []string{"0", large})
+	s.lift(true)
+}
+
+func TestAcknowledgementsWithThousandsOfRanges(t *testing.T) {
+	s := newSiege(t, 116, rtmfp.Limits{})
+	var sent outbox
+	var f *rtmfp.SendFlow
+	s.deaf(func() {
+		s.victim.do(func() {
+			f = s.far.open(t, rtmfp.FlowConfig{Handler: &sent})
+			sendAll(t, f, []string{content(100000, 1)})
+		})
+		many := wire.Ack{FlowID: f.ID(), BufferBlocks: 64}
+		for i := range uint64(3000) {
+			many.Ranges = append(many.Ranges, wire.Range{From: 2*i + 2, To: 2*i + 2})
+		}
+		for range 20 {
+			s.inSession(many.AppendRange(nil, 1150))
+			many.Ranges = many.Ranges[1:]
+		}
+		bitmap := many.AppendBitmap(nil, 500)
+		s.inSession(bitmap, bitmap)
+		s.inSession(wire.Chunk{Type: wire.ChunkRangeAck, Payload: []byte{2, 0x80}}.Append(nil), wire.Chunk{Type: wire.ChunkBitmapAck}.Append(nil))
+	})
 	s.RunFor(10 * time.Second) // what the rogue's own core has never seen begin is rejected there
 	wantException(t, &sent, 0)
 	if st := s.far.session.Stats(); f.Queued() != 0 || st.Outstanding != 0 || st.SendFlows != 0 {
 		t.Errorf("%d bytes queued, %+v", f.Queued(), st)
+	}
+	s.lift(true)
+}
+
+// TestLossIsFoundByThreeNegativeAcknowledgements acknowledges what was sent behind a fragment, packet by packet (RFC 7016 3.6.2.5).
+func TestLossIsFoundByThreeNegativeAcknowledgements(t *testing.T) {
+	s := newSiege(t, 117, rtmfp.Limits{})
+	f := opened(t, s.world, s.victim, s.far, rtmfp.FlowConfig{})
+	s.deaf(func() {
+		for range 5 {
+			s.victim.do(func() { sendAll(t, f, []string{"x"}) })
+		}
+		for i, lost := range []uint64{0, 0, 1, 1} {
+			s.inSession(wire.Ack{FlowID: f.ID(), BufferBlocks: 64, Cumulative: 1, Ranges: []wire.Range{{From: 3, To: uint64(3 + min(i, 2))}}}.AppendRange(nil, 1150))
+			if st := s.far.session.Stats(); st.FragmentsLost != lost || st.FragmentsRepeated != lost {
+				t.Errorf("after %d acknowledgements: %d lost, %d sent again", i+1, st.FragmentsLost, st.FragmentsRepeated)
+			}
+		}
+	})
+	s.RunFor(5 * time.Second)
+	s.lift(true)
+}
+
+// TestForwardNumberMakesRoomInAFullBuffer abandons what a full buffer waits for, in a fragment that finds no room itself.
+func TestForwardNumberMakesRoomInAFullBuffer(t *testing.T) {
+	s := newSiege(t, 118, rtmfp.Limits{ReceiveBuffer: 10000})
+	in := s.begin(5)
+	n := uint64(3)
+	for ; s.far.session.Stats().FragmentsDropped == 0; n++ {
+		s.inSession(fragment(wire.UserData{FlowID: 5, Sequence: n, Data: []byte(content(1000, int(n)))}))
+	}
+	if in.count != 1 || in.flow.Buffered() < 10000 {
+		t.Fatalf("%d messages, %d bytes buffered", in.count, in.flow.Buffered())
+	}
+	s.inSession(fragment(wire.UserData{FlowID: 5, Sequence: n + 5, FSN: 2, Data: []byte(content(1000, 1))}))
+	if in.count != int(n)-3 || in.flow.Buffered() > 2000 || in.gaps != 1 {
+		t.Errorf("%d messages of %d, %d gaps, %d bytes buffered", in.count, n-3, in.gaps, in.flow.Buffered())
+	}
+	s.lift(true)
+}
+
+// TestFullBufferWithAHoleAdvertisesABlock: without it nobody could fill the hole (RFC 7016 3.6.3.5).
+func TestFullBufferWithAHoleAdvertisesABlock(t *testing.T) {
+	s := newSiege(t, 119, rtmfp.Limits{ReceiveBuffer: 2048})
+	in := s.begin(5)
+	var blocks []uint64
+	rtmfp.Spy(s.near.session, func(sent bool, plain []byte) {
+		for _, a := range acks(plain) {
+			if !sent {
+				blocks = append(blocks, a.BufferBlocks)
+			}
+		}
+	})
+	for n := uint64(3); n < 6; n++ {
+		s.inSession(fragment(wire.UserData{FlowID: 5, Sequence: n, Data: []byte(content(1000, int(n)))}))
+	}
+	s.victim.do(in.flow.Pause)
+	s.inSession(wire.BufferProbe{FlowID: 5}.Append(nil))
+	s.victim.do(in.flow.Resume)
+	s.inSession(fragment(wire.UserData{FlowID: 5, Sequence: 2, Data: []byte("2")}))
+	if want := []uint64{1, 1, 1, 0, 1, 2}; !slices.Equal(blocks, want) || in.count != 5 {
+		t.Errorf("advertised %d blocks, want %d; %d messages", blocks, want, in.count)
 	}
 	s.lift(true)
 }
@@ -598,75 +680,4 @@ func TestUnknownChunksAndPaddingAreIgnored(t *testing.T) {
 	}
 	s.inSession(wire.IHello{Discriminator: []byte{1}, Tag: []byte{2}}.Append(nil))
 	s.lift(true)
-}
-
-// FuzzSession gives a session with flows both ways up to 20 packets of arbitrary chunks as from its far end. The first two bytes of each
-// say how long it is.
-func FuzzSession(f *testing.F) {
-	data := func(u wire.UserData) []byte { return fragment(u) }
-	packet := func(chunks ...[]byte) []byte {
-		all := slices.Concat(chunks...)
-		return append([]byte{byte(len(all) >> 8), byte(len(all))}, all...)
-	}
-	f.Add(packet(data(wire.UserData{FlowID: 7, Sequence: 1, HasOptions: true, Options: metadata("m"), Data: []byte("x")}), nextFragment("y")))
-	f.Add(packet(data(wire.UserData{FlowID: 2, Sequence: 9, FSN: 8, Fragment: wire.Begin, Data: []byte("x")}), nextFragment("y")))
-	f.Add(packet(data(wire.UserData{FlowID: 2, Sequence: math.MaxUint64, FSN: math.MaxUint64, Abandon: true, Final: true})))
-	f.Add(slices.Concat(packet(ackFrom(2, 3, 9)), packet(ackFrom(2, 3, 10)), packet(ackFrom(2, 3, 11), ackFrom(3, 1, 99))))
-	f.Add(packet(wire.Ack{FlowID: 2, Cumulative: 5}.AppendRange(nil, 99), wire.FlowException{FlowID: 3, Code: 1}.Append(nil)))
-	f.Add(packet(wire.Ack{FlowID: 3, Cumulative: 1, Ranges: []wire.Range{{From: 3, To: 9}}}.AppendBitmap(nil, 99)))
-	f.Add(packet(wire.Ping{Message: []byte("p")}.Append(nil), wire.BufferProbe{FlowID: 2}.Append(nil), wire.AppendClose(nil)))
-	f.Add(packet(wire.FIHello{Discriminator: []byte{1}, Tag: []byte{2}}.Append(nil), wire.AppendCloseAck(nil)))
-	f.Fuzz(func(t *testing.T, input []byte) {
-		s := newFuzzed(t)
-		for range 20 {
-			if len(input) < 2 || s.far.closed {
-				break
-			}
-			n := min(int(input[0])<<8|int(input[1]), len(input)-2, 1190)
-			chunks := input[2 : 2+n]
-			input = input[2+n:]
-			s.a.do(func() { rtmfp.SendChunks(s.near.session, chunks) })
-			s.RunFor(3 * time.Millisecond)
-			if err := rtmfp.Check(s.b.Core); err != nil {
-				t.Fatal(err)
-			}
-		}
-		s.RunFor(3 * time.Minute)
-		if err := rtmfp.Check(s.b.Core); err != nil {
-			t.Fatal(err)
-		}
-		if st := s.far.session.Stats(); st.Buffered > 4<<20 || st.Outstanding < 0 || st.Queued < 0 {
-			t.Fatalf("%+v", st)
-		}
-	})
-}
-
-// fuzzed is a session in the middle of things: the far side sends on two flows, one message is given up, and receives on two, one paused.
-type fuzzed struct {
-	*world
-	a, b      *end
-	near, far *peer
-}
-
-func newFuzzed(t *testing.T) *fuzzed {
-	w := newWorld(t, 120)
-	a, b := w.pair(simnet.Conditions{Delay: time.Millisecond}, options{}, options{flow: func(f *rtmfp.ReceiveFlow, _ *inbox) {
-		if string(f.Metadata()) == "paused" {
-			f.Pause()
-		}
-	}})
-	s := &fuzzed{world: w, a: a, b: b}
-	s.near, s.far = w.join(a, b)
-	a.do(func() {
-		sendAll(t, s.near.open(t, rtmfp.FlowConfig{}), []string{"1", content(5000, 1)})
-		sendAll(t, s.near.open(t, rtmfp.FlowConfig{Metadata: []byte("paused")}), []string{"1", content(5000, 1)})
-	})
-	w.RunFor(10 * time.Millisecond)
-	b.do(func() {
-		f := s.far.open(t, rtmfp.FlowConfig{Handler: &outbox{}, Priority: rtmfp.PriorityData})
-		sendAll(t, f, []string{content(20000, 1), content(3000, 2), content(3000, 3)})
-		f.Abandon(2)
-		sendAll(t, s.far.open(t, rtmfp.FlowConfig{Handler: &outbox{}, Return: s.far.inboxes[0].flow}), []string{content(3000, 4)})
-	})
-	return s
 }

@@ -144,14 +144,14 @@ func (p *joining) stale(now Instant) bool {
 
 // sendFragments sends a startup packet in parts that fit the path (RFC 7016 3.4).
 func (c *Core) sendFragments(id uint32, to Path, plain []byte) {
-	const overhead = 1 + wire.ChunkHeaderSize + 1 + 10 + 2
+	const overhead = wire.MaxHeaderSize + wire.ChunkHeaderSize + 1 + 10 + 2
 	size := c.config.Limits.Packet - overhead
 	c.lastFragmented++
 	for number := uint64(0); len(plain) > 0; number++ {
 		n := min(size, len(plain))
 		room := c.config.Outlet.Room()
 		at := wire.SessionIDSize + c.startup.Front()
-		p := wire.Header{Mode: wire.ModeStartup}.Append(room[at:at])
+		p := c.startupHeader(room[at:at])
 		p = wire.Fragment{More: n < len(plain), PacketID: c.lastFragmented, Number: number, Data: plain[:n]}.Append(p)
 		plain = plain[n:]
 		c.sealStartup(id, to, room, len(p))

@@ -401,7 +401,8 @@ func TestAnswersToKeyingMustBeRight(t *testing.T) {
 		if err != nil {
 			return
 		}
-		if chunk, _, _ := wire.NextChunk(plain[1:]); chunk.Type == wire.ChunkIIKeying {
+		_, chunks, _ := wire.ParseHeader(plain)
+		if chunk, _, _ := wire.NextChunk(chunks); chunk.Type == wire.ChunkIIKeying {
 			k, _ := wire.ParseIIKeying(chunk.Payload)
 			id = k.SessionID
 		}
