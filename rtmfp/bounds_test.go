@@ -122,15 +122,19 @@ func TestFullPacketsPassTheLeastMTUOfBothFamilies(t *testing.T) {
 			protected.identity = protect32()
 			a, b := w.add(hostA, protected), w.add(hostB, protected)
 			near, far := w.connect(a, b)
-			const many, small = 10000, 50 // small ones fill packets best
+			const large, small = 256 << 10, 50 // small ones fill packets best
+			many := 3000
+			if soak() {
+				many = 10000
+			}
 			a.do(func() {
 				f := near.open(t, rtmfp.FlowConfig{})
-				f.Send(rtmfp.Outgoing{Body: make([]byte, 1<<20)})
+				f.Send(rtmfp.Outgoing{Body: make([]byte, large)})
 				for range many {
 					f.Send(rtmfp.Outgoing{Body: make([]byte, small)})
 				}
 			})
-			all := func() bool { return len(far.inboxes) == 1 && far.inboxes[0].bytes == 1<<20+many*small }
+			all := func() bool { return len(far.inboxes) == 1 && far.inboxes[0].bytes == large+many*small }
 			if !w.RunUntil(all, time.Minute) {
 				t.Fatal("not everything has arrived")
 			}
@@ -139,6 +143,47 @@ func TestFullPacketsPassTheLeastMTUOfBothFamilies(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFlowsWithHolesAreBoundedTogether(t *testing.T) {
+	w := newWorld(t, 1)
+	a, b := w.pair(simnet.Conditions{}, forEver, options{})
+	near, far := w.join(a, b)
+	const flows = 64
+	for id := range uint64(flows) {
+		for sequence := uint64(2); sequence < 2048; {
+			var p []byte
+			for ; len(p) < 1000 && sequence < 2048; sequence += 2 {
+				p = abandonedFragment(p, id+2, sequence)
+			}
+			a.do(func() { rtmfp.SendChunks(near.session, p) })
+		}
+		w.RunFor(time.Millisecond)
+	}
+	ranges := 0
+	for _, in := range far.inboxes {
+		ranges += in.flow.Ranges()
+	}
+	if len(far.inboxes) != flows || ranges < 1000 || ranges > 1<<14 {
+		t.Fatalf("%d flows have %d ranges", len(far.inboxes), ranges)
+	}
+	a.do(func() { // one that has no holes goes on as before
+		last := wire.UserData{FlowID: 100, Sequence: 1, HasOptions: true, Options: wire.AppendOption(nil, wire.OptionMetadata, nil)}
+		rtmfp.SendChunks(near.session, append(last.AppendHeader(nil, 1), 'x'))
+	})
+	w.RunFor(time.Second)
+	if in := far.inboxes[flows]; in.count != 1 || far.closed {
+		t.Errorf("%d messages came", in.count)
+	}
+}
+
+// abandonedFragment appends a chunk that says of a number that it was given up, and of none below.
+func abandonedFragment(p []byte, flow, sequence uint64) []byte {
+	u := wire.UserData{FlowID: flow, Sequence: sequence, Abandon: true}
+	if sequence == 2 {
+		u.HasOptions, u.Options = true, wire.AppendOption(nil, wire.OptionMetadata, nil)
+	}
+	return u.AppendHeader(p, 0)
 }
 
 // at6 is an address of IPv6.

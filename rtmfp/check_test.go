@@ -139,7 +139,7 @@ func (o *sender) remembers(f *SendFlow, sequence, tsn uint64) bool {
 }
 
 func (in *receiver) check() error {
-	buffered, open, should := 0, 0, 0
+	buffered, open, should, ranges := 0, 0, 0, 0
 	for id, f := range in.flows {
 		if f.id != id {
 			return fmt.Errorf("receiving flow %d is listed as %d", f.id, id)
@@ -148,6 +148,7 @@ func (in *receiver) check() error {
 			return fmt.Errorf("receiving flow %d holds %d bytes, counted %d", id, held, f.buffer.size())
 		}
 		buffered += f.buffer.size()
+		ranges += len(f.sequences.ranges())
 		if f.state == receiveOpen || f.state == receiveRejected {
 			open++
 		}
@@ -158,6 +159,8 @@ func (in *receiver) check() error {
 	switch {
 	case buffered != in.buffered:
 		return fmt.Errorf("%d bytes buffered, counted %d", buffered, in.buffered)
+	case ranges != in.ranges:
+		return fmt.Errorf("%d ranges of numbers, counted %d", ranges, in.ranges)
 	case open != in.open:
 		return fmt.Errorf("%d receiving flows open, counted %d", open, in.open)
 	case should > len(in.pending):
@@ -188,6 +191,18 @@ func (r *reassembly) recount() int {
 	return held
 }
 
+// Kept is the memory in bytes that a receiving flow keeps beyond what it counts: the message that was delivered last, and what is
+// for later ones.
+func (f *ReceiveFlow) Kept() int {
+	kept := f.buffer.smallBytes
+	for _, p := range []*piece{f.buffer.out, f.buffer.large, f.buffer.lent} {
+		if p != nil {
+			kept += cap(p.data)
+		}
+	}
+	return kept
+}
+
 // SendChunks sends a packet of a session with chunks of the caller's making.
 func SendChunks(s *Session, chunks []byte) { s.finish(append(s.begin(), chunks...)) }
 
@@ -198,6 +213,9 @@ func (f *SendFlow) Retained() (fragments, messages int) {
 
 // Ranges is how many ranges of numbers above the first hole a receiving flow remembers.
 func (f *ReceiveFlow) Ranges() int { return len(f.sequences.ranges()) }
+
+// Looked is how many fragments the packet that came last had a session look at.
+func Looked(s *Session) int { return s.out.looked }
 
 // Spy calls f with the plain packets of a session, sent and received. They are valid during the call.
 func Spy(s *Session, f func(sent bool, plain []byte)) { s.cipher = &spy{s.cipher, f} }

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Times are the periods by which an endpoint works. A zero field means its default; a negative one, where the comment says so, switches off.
+// Times are the periods by which an endpoint works. A zero field means its default, and so does a negative one, except where the comment
+// says that it switches off.
 type Times struct {
 	// OpenTimeout is how long an initiator tries before a session has failed (default 95 s, RFC 7016 3.5.1.1.1).
 	OpenTimeout time.Duration
@@ -40,6 +41,10 @@ type Limits struct {
 
 	// Sessions is how many sessions a core holds, opening ones included (default 65,536).
 	Sessions int
+
+	// SessionsPerPeer is how many sessions a core has between one of its identities and one far end, those that close included
+	// (default 64). A keying beyond them is refused.
+	SessionsPerPeer int
 
 	// ReceiveFlows is how many receiving flows a session may have at a time, lingering ones included (default 4096). A far end
 	// that opens more has its session ended with ErrAbuse.
@@ -84,7 +89,8 @@ type CoreConfig struct {
 	// Worker runs keying off the core (default: at once, on the owner).
 	Worker Worker
 
-	// Random gives secrets, tags and session IDs (default crypto/rand.Reader).
+	// Random gives secrets, tags and session IDs (default crypto/rand.Reader). It is read by what Worker runs too, and has to
+	// be safe for concurrent use unless that runs on the core's owner.
 	Random io.Reader
 
 	// Introducer is asked about IHellos that no identity here answers to (default: they are ignored).
@@ -124,12 +130,16 @@ func (t Times) withDefaults() Times {
 			*d = value
 		}
 	}
-	set(&t.OpenTimeout, 95*time.Second)
-	set(&t.HelloInterval, time.Second)
-	set(&t.HelloBackoff, 1500*time.Millisecond)
-	set(&t.CookieLifetime, 95*time.Second)
+	setPositive := func(d *time.Duration, value time.Duration) {
+		*d = max(*d, 0)
+		set(d, value)
+	}
+	setPositive(&t.OpenTimeout, 95*time.Second)
+	setPositive(&t.HelloInterval, time.Second)
+	setPositive(&t.HelloBackoff, 1500*time.Millisecond)
+	setPositive(&t.CookieLifetime, 95*time.Second)
+	setPositive(&t.GiveUp, time.Minute)
 	set(&t.KeepAlive, 10*time.Second)
-	set(&t.GiveUp, time.Minute)
 	set(&t.Idle, 2*time.Minute)
 	return t
 }
@@ -145,6 +155,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Packet, 1200, 256, 4096)
 	set(&l.Message, 16<<20, 1, 16<<20)
 	set(&l.Sessions, 1<<16, 1, many)
+	set(&l.SessionsPerPeer, 64, 1, many)
 	set(&l.ReceiveFlows, 4096, 1, many)
 	set(&l.ReceiveBuffer, 1<<20, 1024, 64<<20)
 	set(&l.SessionBuffer, 32<<20, 4096, many)

@@ -27,6 +27,7 @@ type Core struct {
 	sessions   map[uint32]*Session
 	peers      map[peerKey]*Session
 	openings   map[tag]*Session
+	keyed      int // of the openings: those that are in sessions too
 	keying     map[keyingKey]struct{}
 	joiner     startupJoiner
 	door       allowance // of startup datagrams
@@ -378,7 +379,7 @@ func (c *Core) newSessionID() (uint32, error) {
 
 // full says whether another session would exceed the limit.
 func (c *Core) full() bool {
-	return len(c.sessions)+len(c.openings) >= c.config.Limits.Sessions
+	return len(c.sessions)+len(c.openings)-c.keyed >= c.config.Limits.Sessions
 }
 
 // sendStartup sends a plain packet with the Default Session Key. chunk appends to the packet that it is given.

@@ -1,6 +1,7 @@
 package rtmfp_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -245,29 +246,36 @@ func TestFarEndThatLacksTheFirstFragmentCannotMakeUsRemember(t *testing.T) {
 	near, far := w.join(a, b)
 	b.host.Up().Set(simnet.Conditions{Delay: time.Millisecond, Loss: 1}) // the core there acknowledges nothing
 	var f *rtmfp.SendFlow
+	a.do(func() { f = near.open(t, rtmfp.FlowConfig{}) })
 	given := 0
-	sent := outbox{writable: func(f *rtmfp.SendFlow) {
-		if f.Queued() < 100e3 {
-			f.Send(rtmfp.Outgoing{Body: []byte("small"), Receipt: true})
-			given++
-		}
-	}}
-	a.do(func() {
-		f = near.open(t, rtmfp.FlowConfig{Handler: &sent})
-		f.Wake()
-	})
-	for range 4000 {
+	for range 2000 {
+		a.do(func() {
+			for range 20 {
+				if _, err := f.Send(rtmfp.Outgoing{Body: []byte("small")}); err != nil {
+					t.Fatal(err)
+				}
+				given++
+			}
+		})
 		b.host.Up().Set(simnet.Conditions{})
 		b.do(func() { rtmfp.SendChunks(far.session, ackFrom(f.ID(), 2, 1<<40)) })
 		w.RunFor(0)
 		b.host.Up().Set(simnet.Conditions{Loss: 1})
 		w.RunFor(2 * time.Millisecond)
 	}
-	fragments, _ := f.Retained()
-	if fragments > 70000+20000 || given < 60000 {
-		t.Errorf("%d fragments retained of %d", fragments, given)
+	st := near.session.Stats()
+	if n := st.FragmentsSent - st.FragmentsRepeated; n != 1<<15 || f.Queued() != 5*(given-1<<15+1) {
+		t.Errorf("%d of %d fragments sent, %d bytes queued", n, given, f.Queued())
 	}
-	t.Logf("%d messages given, %d fragments retained, %d delivered", given, fragments, sent.delivered)
+
+	// Eighty acknowledgements in a packet, each of which asks to look at all of that.
+	many := bytes.Repeat(ackFrom(f.ID(), 2, 1<<40), 80)
+	b.host.Up().Set(simnet.Conditions{})
+	b.do(func() { rtmfp.SendChunks(far.session, many) })
+	w.RunFor(time.Millisecond)
+	if n := rtmfp.Looked(near.session); n > 6<<15 || n < 4<<15 {
+		t.Errorf("a packet had us look at %d fragments", n)
+	}
 }
 
 func TestStartByAndFinishByHoldWhileTheWindowIsClosed(t *testing.T) {

@@ -36,11 +36,14 @@ func TestSessionsShareABottleneck(t *testing.T) {
 		later     time.Duration
 		length    time.Duration
 	}{
-		{"20 Mbit/s", 20e6, 40 * time.Millisecond, 100e3, 0, 40 * time.Second},
-		{"20 Mbit/s, one is first", 20e6, 40 * time.Millisecond, 200e3, 5 * time.Second, 40 * time.Second},
-		{"5 Mbit/s, one is first", 5e6, 100 * time.Millisecond, 64e3, 5 * time.Second, 100 * time.Second},
-		{"50 Mbit/s, one is first", 50e6, 20 * time.Millisecond, 125e3, 5 * time.Second, 20 * time.Second},
+		{"10 Mbit/s", 10e6, 40 * time.Millisecond, 100e3, 0, soaking(20*time.Second, 40*time.Second)},
+		{"20 Mbit/s, one is first", 20e6, 40 * time.Millisecond, 200e3, 5 * time.Second, 20 * time.Second},
+		{"5 Mbit/s, one is first", 5e6, 100 * time.Millisecond, 64e3, 5 * time.Second, soaking(50*time.Second, 100*time.Second)},
+		{"50 Mbit/s, one is first", 50e6, 20 * time.Millisecond, 125e3, 2 * time.Second, soaking(0, 10*time.Second)},
 	} {
+		if c.length == 0 {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, 91)
 			server := w.add(w.NewHost(addr("192.0.2.1:1935")), options{})
@@ -142,10 +145,10 @@ func TestBulkYieldsToTimeCriticalData(t *testing.T) {
 
 // TestBulkBothWaysDoesNotStarveAcknowledgements compares one way alone with both at once, on links of the same rate both ways.
 func TestBulkBothWaysDoesNotStarveAcknowledgements(t *testing.T) {
-	for _, rate := range []int64{2e6, 20e6, 100e6} {
+	for _, rate := range []int64{2e6, 20e6} {
 		w := newWorld(t, 93)
 		roomy := func(f *rtmfp.ReceiveFlow, in *inbox) { f.SetCapacity(4 << 20); in.forget = true }
-		a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond, Rate: rate, Queue: int(rate / 200)}, options{}, options{flow: roomy})
+		a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond, Rate: rate, Queue: int(rate / 100)}, options{}, options{flow: roomy})
 		near, far := w.join(a, b)
 		near.onFlow = roomy
 		length := 5 * time.Second

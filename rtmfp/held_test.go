@@ -11,6 +11,34 @@ func Held(c *Core) int {
 	return n + len(c.group.peers) + len(c.group.openings)
 }
 
+// Remains says what a core still holds that has nothing to do any more.
+func Remains(c *Core) error {
+	g := c.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, kind := range []struct {
+		what string
+		n    int
+	}{
+		{"sessions", len(c.sessions)}, {"opening sessions", len(c.openings)}, {"peers", len(c.peers)}, {"keyings", len(c.keying)},
+		{"timers", len(c.timers.sessions)}, {"sessions to look at", len(c.dirty)}, {"calls for later", len(c.later)},
+		{"peers in the group", len(g.peers)}, {"openings in the group", len(g.openings)},
+	} {
+		if kind.n > 0 {
+			return fmt.Errorf("%d %s remain", kind.n, kind.what)
+		}
+	}
+	if c.building {
+		return fmt.Errorf("a packet is still being made")
+	}
+	for i := range c.realTime.received {
+		if s := c.realTime.received[i].session; s != nil {
+			return fmt.Errorf("a session is kept for its real-time data: %s", s.State())
+		}
+	}
+	return nil
+}
+
 // HeldFragments is how many bytes of fragmented startup packets a core holds.
 func HeldFragments(c *Core) (bytes int) {
 	for _, p := range c.joiner.packets {
@@ -59,8 +87,12 @@ func total[K comparable](counts map[K][]shardCount) (n int) {
 }
 
 func (c *Core) checkOpenings() error {
+	keyed := 0
 	for tag, s := range c.openings {
 		o := s.opening
+		if s.state == stateKeyingSent {
+			keyed++
+		}
 		switch {
 		case o == nil || o.tag != tag || int(tag[0]) != c.config.Shard:
 			return fmt.Errorf("opening session under the wrong tag")
@@ -72,15 +104,18 @@ func (c *Core) checkOpenings() error {
 			return fmt.Errorf("opening session without a timer for its end")
 		}
 	}
+	if keyed != c.keyed {
+		return fmt.Errorf("%d opening sessions have keyed, counted %d", keyed, c.keyed)
+	}
 	return nil
 }
 
 // checkPeers gives the number of sessions that are listed.
 func (c *Core) checkPeers() (listed int, err error) {
 	for key, s := range c.peers {
-		for ; s != nil; s = s.older {
+		for newer := (*Session)(nil); s != nil; newer, s = s, s.older {
 			listed++
-			if s.far == nil || key != (peerKey{s.near(), s.far.PeerID()}) || c.sessions[s.receiveID] != s {
+			if s.newer != newer || s.far == nil || key != (peerKey{s.near(), s.far.PeerID()}) || c.sessions[s.receiveID] != s {
 				return 0, fmt.Errorf("session %08x is listed under the wrong peer", s.receiveID)
 			}
 		}

@@ -161,6 +161,7 @@ func (c *Core) forgetOpening(s *Session) {
 	if s.receiveID != 0 {
 		delete(c.sessions, s.receiveID)
 		s.receiveID = 0
+		c.keyed--
 	}
 	s.unlistPeer()
 	s.opening = nil
@@ -343,6 +344,7 @@ func (s *Session) startKeying(initiation Initiation) {
 	s.receiveID = id
 	s.state = stateKeyingSent
 	c.sessions[id] = s
+	c.keyed++
 	s.far = o.far
 	s.listPeer()
 	s.signKeying()

@@ -34,9 +34,12 @@ func (s *Session) receive(from Path, sealed []byte) {
 		s.receiveClosing(chunks)
 		return
 	}
-	s.hear()
+	if s.hear(); s.state != stateOpen { // a handler of the session that it has replaced has ended it
+		return
+	}
 	s.receiveHeader(header)
 	s.out.cc.begin(s.out.outstanding)
+	s.out.looked = 0
 	s.receiveChunks(from, chunks)
 	s.checkMoved(from)
 	s.mark()

@@ -12,7 +12,8 @@ type FlowHandler interface {
 	Message(*ReceiveFlow, Message)
 
 	// Ended is the last call: nil when all messages have been delivered, else the reason for which the session has ended. A flow
-	// that we rejected ends without it.
+	// that we rejected ends without it. For a flow whose session ended within [SessionHandler].Flow it is the only call, and
+	// comes after that session's Closed.
 	Ended(*ReceiveFlow, error)
 }
 
@@ -152,7 +153,7 @@ func (f *ReceiveFlow) take(u *wire.UserData) {
 	if !known && !f.admit(u) {
 		f.session.stats.fragmentsDropped++
 		in.ackNow = true
-		f.sequences.forward(u.FSN) // which may make room for it the next time
+		f.forward(u.FSN) // which may make room for it the next time
 		f.deliver()
 		f.complete()
 		return
@@ -175,8 +176,8 @@ func (f *ReceiveFlow) take(u *wire.UserData) {
 		}
 		in.shed(2 * f.session.core.config.Limits.SessionBuffer)
 	}
-	f.sequences.forward(u.FSN)
-	f.sequences.add(u.Sequence)
+	f.forward(u.FSN)
+	f.add(u.Sequence)
 	if f.sequences.gaps() || f.capacity-f.held() < wire.BufferBlock {
 		in.ackNow = true
 	}
@@ -184,16 +185,29 @@ func (f *ReceiveFlow) take(u *wire.UserData) {
 	f.complete()
 }
 
+// forward and add note numbers, and keep count of the session's ranges of them.
+func (f *ReceiveFlow) forward(fsn uint64) {
+	before := len(f.sequences.ranges())
+	f.sequences.forward(fsn)
+	f.session.in.ranges += len(f.sequences.ranges()) - before
+}
+
+func (f *ReceiveFlow) add(sequence uint64) {
+	before := len(f.sequences.ranges())
+	f.sequences.add(sequence)
+	f.session.in.ranges += len(f.sequences.ranges()) - before
+}
+
 // direct delivers a whole message that comes in order without a detour.
 func (f *ReceiveFlow) direct(u *wire.UserData, known bool) bool {
 	if known || u.Abandon || u.Fragment != wire.Whole || f.state != receiveOpen || f.paused || f.delivering || f.buffer.size() > 0 {
 		return false
 	}
-	f.sequences.forward(u.FSN)
+	f.forward(u.FSN)
 	if f.sequences.cumulative()+1 != u.Sequence {
 		return false
 	}
-	f.sequences.add(u.Sequence)
+	f.add(u.Sequence)
 	f.delivering = true
 	f.handler.Message(f, Message{Data: u.Data, Sequence: u.Sequence, Gap: f.buffer.passed(u.Sequence)})
 	f.delivering = false
@@ -202,9 +216,13 @@ func (f *ReceiveFlow) direct(u *wire.UserData, known bool) bool {
 }
 
 // admit says whether a fragment may be held. What has to come next always may, else nothing could go on, unless it only would be held
-// back. There is nothing behind the final fragment, and a set of numbers with too many holes takes no more.
+// back. There is nothing behind the final fragment, and numbers with too many holes between them are not taken, be it in a flow or in
+// all of the session.
 func (f *ReceiveFlow) admit(u *wire.UserData) bool {
 	if f.final != 0 && u.Sequence > f.final || !f.sequences.takes(u.Sequence) {
+		return false
+	}
+	if f.session.in.ranges >= maxSessionRanges && !f.sequences.extends(u.Sequence) {
 		return false
 	}
 	if f.state != receiveOpen || u.Abandon || !f.paused && u.Sequence == max(f.sequences.cumulative(), u.FSN)+1 {
@@ -239,6 +257,7 @@ func (f *ReceiveFlow) deliver() {
 		}
 		f.handler.Message(f, Message{Data: m.data, Sequence: m.first, Gap: m.gap})
 	}
+	f.buffer.recycleOut() // which may be large, and the next message be long in coming
 	f.delivering = false
 	f.finish()
 }

@@ -24,6 +24,7 @@ type receiver struct {
 	pending   []*ReceiveFlow // those with something to acknowledge
 	open      int
 	buffered  int // bytes that all flows hold
+	ranges    int // of numbers above holes, in all flows
 	packets   int // RX_DATA_PACKETS
 	ackNow    bool
 	ackAt     Instant // DELACK_ALARM, or zero
@@ -55,6 +56,10 @@ func (s *Session) receiveUserData(u wire.UserData) {
 		in.ackAt = s.core.now.Add(delayedAck)
 	}
 }
+
+// maxSessionRanges is how many ranges of numbers with holes before them all flows of a session have together: they take memory that
+// counts for no flow's buffer.
+const maxSessionRanges = 16 * maxSequenceRanges
 
 // recentFlows is how many receiving flows of a session keep memory for their next message.
 const recentFlows = 16
@@ -134,8 +139,13 @@ func (s *Session) startFlow(u *wire.UserData) *ReceiveFlow {
 		return f
 	}
 	f.metadata = slices.Clone(options.metadata)
+	meanwhile := new(awaited)
+	f.handler = meanwhile
 	f.handler = s.handler.Flow(f)
 	if s.state != stateOpen {
+		if meanwhile.ended && f.handler != nil {
+			f.handler.Ended(f, meanwhile.reason)
+		}
 		return nil
 	}
 	if f.handler == nil {
@@ -144,6 +154,16 @@ func (s *Session) startFlow(u *wire.UserData) *ReceiveFlow {
 	}
 	return f
 }
+
+// awaited handles a flow while the session's handler is asked for one, which may end the session then and there.
+type awaited struct {
+	ended  bool
+	reason error
+}
+
+func (*awaited) Message(*ReceiveFlow, Message) {}
+
+func (a *awaited) Ended(_ *ReceiveFlow, reason error) { a.ended, a.reason = true, reason }
 
 var errHoldsTooMuch = errors.New("rtmfp: too much of incomplete messages at a time")
 
@@ -234,6 +254,7 @@ func (in *receiver) timer(now Instant) {
 			continue
 		}
 		f.state = receiveClosed
+		in.ranges -= len(f.sequences.ranges())
 		delete(in.flows, f.id)
 		if in.last == f {
 			in.last = nil

@@ -1,7 +1,9 @@
 package rtmfp
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"afterglow/rtmfp/wire"
 )
@@ -29,6 +31,8 @@ type sender struct {
 	// Of the packet that is being made: the bytes of its user data chunks, and whether they are time-critical.
 	packetBytes        int
 	packetTimeCritical bool
+
+	looked int // fragments at which the packet that is read had us look
 }
 
 func (o *sender) init(s *Session) {
@@ -160,10 +164,13 @@ func (s *Session) sentData() {
 // longAck is from how many bytes on an acknowledgement is taken for one that was cut short to fit its packet (RFC 7016 3.6.3.4.2).
 const longAck = 200
 
+// maxLooked is how many fragments the acknowledgements of one packet may have us look at: many times more than one of any use does.
+const maxLooked = 4 * maxSpan
+
 // receiveAck takes one acknowledgement; settleAcks follows when the packet's chunks are through.
 func (s *Session) receiveAck(a wire.Ack, long bool) {
 	f := s.out.flows[a.FlowID]
-	if f == nil {
+	if f == nil || s.out.looked > maxLooked {
 		return
 	}
 	f.told = math.MaxUint64
@@ -292,7 +299,14 @@ func (o *sender) probeFlows(now Instant) {
 	if o.probing == 0 {
 		return
 	}
+	var due []*SendFlow
 	for _, f := range o.flows {
+		if f.probeAt <= now {
+			due = append(due, f)
+		}
+	}
+	slices.SortFunc(due, func(a, b *SendFlow) int { return cmp.Compare(a.id, b.id) })
+	for _, f := range due {
 		f.probeTimer(now)
 	}
 }

@@ -74,7 +74,7 @@ const (
 
 // maxSpan is how many fragments beyond the first one that the far end lacks are sent: more than any window is good for, and a
 // bound to what a far end that never acknowledges that one can make us remember.
-const maxSpan = 1 << 16
+const maxSpan = 1 << 15
 
 // initialWindow is the receive window in bytes that a flow assumes before the first acknowledgement (RFC 7016 3.6.2).
 const initialWindow = 65536
@@ -226,7 +226,7 @@ func (f *SendFlow) abandon(id MessageID, m *outgoing) {
 
 func (f *SendFlow) settle(id MessageID, m *outgoing, delivered bool) {
 	receipt := m.receipt
-	if f.queue.settle(m) && receipt && f.handler != nil && !f.ended {
+	if f.queue.settle(m) && receipt && f.handler != nil {
 		f.handler.Settled(f, id, delivered)
 	}
 }
@@ -322,6 +322,9 @@ func (f *SendFlow) acknowledge(a wire.Ack) {
 	for _, r := range a.Ranges {
 		f.receivedRange(r.From, r.To)
 	}
+	if f.session.state != stateOpen {
+		return
+	}
 	f.queue.trim()
 	f.probe()
 	if f.state == sendClosing && f.queue.fragments.len() == 0 {
@@ -341,7 +344,8 @@ func (f *SendFlow) receivedRange(from, to uint64) {
 		end = to + 1
 	}
 	out := &f.session.out
-	for n := from; n < end; n++ {
+	out.looked += int(max(end, from) - from)
+	for n := from; n < end && f.session.state == stateOpen; n++ { // a handler may end the session
 		fragment := q.fragment(n)
 		if fragment.is(received) || !fragment.is(everSent) {
 			continue
@@ -366,7 +370,7 @@ func (f *SendFlow) deliver(fragment *sendFragment) {
 		f.counters.MessagesDelivered++
 		f.counters.BytesDelivered += uint64(size)
 	}
-	tell := whole && receipt && f.handler != nil && !f.ended
+	tell := whole && receipt && f.handler != nil
 	q.count(fragment)
 	if tell {
 		f.handler.Settled(f, id, true)
@@ -399,11 +403,8 @@ func (f *SendFlow) stopProbing() {
 	}
 }
 
-// probeTimer sends a probe when it is due.
+// probeTimer sends a probe, which is due.
 func (f *SendFlow) probeTimer(now Instant) {
-	if f.probeAt > now {
-		return
-	}
 	f.session.queueControl(wire.BufferProbe{FlowID: f.id}.Append)
 	f.session.asked()
 	f.probeEvery = min(f.probeEvery*3/2, max(time.Minute, f.session.rtt.timeout()))

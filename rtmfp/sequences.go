@@ -12,7 +12,7 @@ import (
 // than any network makes that is still of use.
 const maxSequenceRanges = 1024
 
-// keptSequenceRanges is how many ranges a set without gaps keeps room for.
+// keptSequenceRanges is how many ranges a set keeps room for, however few it has.
 const keptSequenceRanges = 32
 
 // sequenceSet is the SEQUENCE_SET of a receiving flow (RFC 7016 3.6.3): the fragment numbers that were received or given up.
@@ -52,7 +52,12 @@ func (s *sequenceSet) following(n uint64) int {
 
 // takes tells whether add would take n.
 func (s *sequenceSet) takes(n uint64) bool {
-	if len(s.above) < maxSequenceRanges || n <= s.upTo || n == s.upTo+1 {
+	return len(s.above) < maxSequenceRanges || s.extends(n)
+}
+
+// extends tells whether n is in the set or next to what is, so that it makes no further range.
+func (s *sequenceSet) extends(n uint64) bool {
+	if n <= s.upTo || n == s.upTo+1 {
 		return true
 	}
 	i := s.following(n)
@@ -79,6 +84,7 @@ func (s *sequenceSet) add(n uint64) bool {
 	case joinsBefore && joinsBehind:
 		s.above[i-1].To = s.above[i].To
 		s.above = slices.Delete(s.above, i, i+1)
+		s.shrink()
 	case joinsBefore:
 		s.above[i-1].To = n
 	case joinsBehind:
@@ -116,7 +122,12 @@ func (s *sequenceSet) raise(n uint64) {
 		swallowed++
 	}
 	s.above = slices.Delete(s.above, 0, swallowed)
-	if len(s.above) == 0 && cap(s.above) > keptSequenceRanges {
-		s.above = nil
+	s.shrink()
+}
+
+// shrink gives back memory of which most is not used any more.
+func (s *sequenceSet) shrink() {
+	if cap(s.above) > keptSequenceRanges && len(s.above) < cap(s.above)/8 {
+		s.above = append([]wire.Range(nil), s.above...)
 	}
 }

@@ -80,7 +80,7 @@ type Session struct {
 	answer           []byte
 	confirmed        bool
 	replaces         *Session
-	older            *Session // the next older one with the same peer
+	older, newer     *Session // the next ones with the same peer
 	heapIndex        int
 	wakeAt, heapTime Instant
 
@@ -182,7 +182,9 @@ func (c *Core) stale(fresh *Session) *Session {
 func (s *Session) listPeer() {
 	c := s.core
 	key := peerKey{s.near(), s.far.PeerID()}
-	s.older = c.peers[key]
+	if s.older = c.peers[key]; s.older != nil {
+		s.older.newer = s
+	}
 	c.peers[key] = s
 	c.group.countPeer(key, c.config.Shard, 1)
 }
@@ -194,19 +196,18 @@ func (s *Session) unlistPeer() {
 	c := s.core
 	key := peerKey{s.near(), s.far.PeerID()}
 	c.group.countPeer(key, c.config.Shard, -1)
-	newer := c.peers[key]
+	if s.older != nil {
+		s.older.newer = s.newer
+	}
 	switch {
-	case newer == s && s.older == nil:
-		delete(c.peers, key)
-	case newer == s:
+	case s.newer != nil:
+		s.newer.older = s.older
+	case s.older != nil:
 		c.peers[key] = s.older
 	default:
-		for newer.older != s { // newer sessions lead to all older ones
-			newer = newer.older
-		}
-		newer.older = s.older
+		delete(c.peers, key)
 	}
-	s.far, s.older = nil, nil
+	s.far, s.older, s.newer = nil, nil, nil
 }
 
 // repeatAnswer sends the RIKeying, again if the initiator asks again.

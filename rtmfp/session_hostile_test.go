@@ -203,24 +203,25 @@ func TestFragmentsThatNeverCompleteAreBounded(t *testing.T) {
 	const capacity = 1 << 20
 	s := newSiege(t, 103, rtmfp.Limits{})
 	chunk := []byte(content(1100, 1))
-	for name, make := range map[string]func(n uint64) wire.UserData{
-		"beginnings":             func(n uint64) wire.UserData { return wire.UserData{Sequence: n, FSN: 0, Fragment: wire.Begin} },
-		"middles":                func(n uint64) wire.UserData { return wire.UserData{Sequence: n, Fragment: wire.Middle} },
-		"behind a hole":          func(n uint64) wire.UserData { return wire.UserData{Sequence: n + 2, Fragment: wire.Middle} },
-		"whole behind a hole":    func(n uint64) wire.UserData { return wire.UserData{Sequence: n + 2, Fragment: wire.Whole} },
-		"every other":            func(n uint64) wire.UserData { return wire.UserData{Sequence: 2 * n, Fragment: wire.Begin} },
-		"empty ones behind hole": func(n uint64) wire.UserData { return wire.UserData{Sequence: n + 2, Fragment: wire.Middle} },
+	for _, c := range []struct {
+		name string
+		make func(n uint64) wire.UserData
+		data []byte
+	}{
+		{"beginnings", func(n uint64) wire.UserData { return wire.UserData{Sequence: n, Fragment: wire.Begin} }, chunk},
+		{"middles", func(n uint64) wire.UserData { return wire.UserData{Sequence: n, Fragment: wire.Middle} }, chunk},
+		{"behind a hole", func(n uint64) wire.UserData { return wire.UserData{Sequence: n + 2, Fragment: wire.Middle} }, chunk},
+		{"whole behind a hole", func(n uint64) wire.UserData { return wire.UserData{Sequence: n + 2} }, chunk},
+		{"every other", func(n uint64) wire.UserData { return wire.UserData{Sequence: 2 * n, Fragment: wire.Begin} }, chunk},
+		{"empty behind a hole", func(n uint64) wire.UserData { return wire.UserData{Sequence: n + 2, Fragment: wire.Middle} }, nil},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			s.t = t
 			id := uint64(1000 + len(s.far.inboxes))
 			most := 0
 			for n := uint64(2); n < 6000; n++ {
-				u := make(n)
-				u.FlowID, u.HasOptions, u.Options, u.Data = id, true, metadata("m"), chunk
-				if name[0] == 'e' && name[1] == 'm' {
-					u.Data = nil
-				}
+				u := c.make(n)
+				u.FlowID, u.HasOptions, u.Options, u.Data = id, true, metadata("m"), c.data
 				s.send(fragment(u))
 				if n%500 == 0 {
 					s.RunFor(20 * time.Millisecond)

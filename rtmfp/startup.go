@@ -260,8 +260,9 @@ func (c *Core) noteKeying(key keyingKey, peer peerKey) (forget func()) {
 // mayOpen settles what an IIKeying means for the sessions that there are: a repetition is answered again, glare is
 // decided (RFC 7016 3.5.1.3), and whoever claims an open session's address must be its peer.
 func (c *Core) mayOpen(l *localIdentity, from Path, far Certificate, key keyingKey) bool {
-	near := l.identity.Certificate().PeerID()
-	for s := c.peers[peerKey{near, far.PeerID()}]; s != nil; s = s.older {
+	sessions := 0
+	for s := c.peers[l.with(far)]; s != nil; s = s.older {
+		sessions++
 		if s.role == Responder && s.sendID == key.id && s.keyingSum == key.sum {
 			c.stats.RepeatedKeyings++
 			s.repeatAnswer(from)
@@ -280,7 +281,7 @@ func (c *Core) mayOpen(l *localIdentity, from Path, far Certificate, key keyingK
 		c.stats.Glares++
 		return false
 	}
-	if c.full() {
+	if sessions >= c.config.Limits.SessionsPerPeer || c.full() {
 		c.stats.RefusedFull++
 		return false
 	}

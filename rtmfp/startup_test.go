@@ -11,7 +11,7 @@ import (
 	"afterglow/rtmfp/wire"
 )
 
-// librtmfp takes startup packets only if their first byte is 0b: mode 3 with a timestamp, and nothing else.
+// librtmfp takes startup packets only if their first byte is 0b: mode 3 with a timestamp and nothing else.
 func TestEveryStartupPacketHasATimestamp(t *testing.T) {
 	for _, fragment := range []bool{false, true} {
 		w := newWorld(t, 1)
@@ -46,5 +46,38 @@ func TestEveryStartupPacketHasATimestamp(t *testing.T) {
 				t.Errorf("saw no %v among %v", kind, seen)
 			}
 		}
+	}
+}
+
+// Nor does librtmfp take packets of a session without a timestamp, also if it is the same as in the packet before.
+func TestEveryPacketOfASessionHasATimestamp(t *testing.T) {
+	w := newWorld(t, 1)
+	var open rtmfp.Cipher
+	client := options{config: rtmfp.CoreConfig{KeyLog: func(line string) { open, _, _ = flash.ParseKeyLog(line) }}}
+	a, b := w.pair(simnet.Conditions{Delay: 10 * time.Millisecond}, client, options{})
+	near, _ := w.connect(a, b)
+	packets := 0
+	w.Tap(func(e simnet.Event) {
+		if e.To != b.addr() {
+			return
+		}
+		plain, err := open.Open(slices.Clone(e.Datagram[wire.SessionIDSize:]))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		packets++
+		if h, _, err := wire.ParseHeader(plain); err != nil || !h.HasTimestamp || h.Timestamp != uint16(time.Duration(e.Sent)/(4*time.Millisecond)) {
+			t.Errorf("packet %d: header %+v, %v", packets, h, err)
+		}
+	})
+	a.do(func() {
+		if _, err := near.open(t, rtmfp.FlowConfig{}).Send(rtmfp.Outgoing{Body: make([]byte, 50_000)}); err != nil {
+			t.Error(err)
+		}
+	})
+	w.RunFor(time.Second)
+	if packets < 40 {
+		t.Errorf("%d packets", packets)
 	}
 }
