@@ -366,3 +366,35 @@ func FuzzRespond(f *testing.F) {
 		}
 	})
 }
+
+// FuzzComplete gives an initiator the certificate and the component of any responder. What is refused can be followed by a better one.
+func FuzzComplete(f *testing.F) {
+	server := identity(f, IdentityConfig{Groups: []Group{Group2}})
+	f.Add(server.Certificate().Bytes(), append(unhex(f, "81 02 0d 02"), generate(f, Group2).public...))
+	f.Add(server.Certificate().Bytes(), unhex(f, "03 1a 00 00  02 1e 00  06 0d 02 aa aa aa aa"))
+	for _, b := range readBlocks(f, "testdata/librtmfp.txt") {
+		f.Add(b.bytes(f, "client-certificate"), b.bytes(f, "skic"))
+	}
+	client := identity(f, IdentityConfig{Groups: []Group{Group2}})
+	f.Fuzz(func(t *testing.T, certificate, component []byte) {
+		far, err := Profile{}.ParseCertificate(certificate)
+		if err != nil {
+			return
+		}
+		initiation, err := client.Initiate(rand.Reader, far)
+		if err != nil {
+			if !errors.Is(err, rtmfp.ErrKeying) {
+				t.Errorf("%v is not ErrKeying", err)
+			}
+			return
+		}
+		sent := bytes.Clone(initiation.Component())
+		keying, err := initiation.Complete(component)
+		if err != nil && !errors.Is(err, rtmfp.ErrKeying) || err == nil && keying.Cipher == nil {
+			t.Errorf("%v, cipher %v", err, keying.Cipher)
+		}
+		if !bytes.Equal(sent, initiation.Component()) {
+			t.Error("our own component has changed")
+		}
+	})
+}
