@@ -74,7 +74,8 @@ func (v *server) accept(session *rtmfp.Session) rtmfp.SessionHandler {
 		OnMoved: func(s *rtmfp.Session, before rtmfp.Path) { v.log.Printf("%s: moved to %s", before, s.Path()) },
 		OnClosed: func(s *rtmfp.Session, err error) {
 			stats := s.Stats()
-			v.log.Printf("%s: closed: %v; %d packets in, %d out, %d fragments lost", who, err, stats.PacketsReceived, stats.PacketsSent, stats.FragmentsLost)
+			v.log.Printf("%s: closed: %v; %d packets in, %d out, %d fragments lost",
+				who, err, stats.PacketsReceived, stats.PacketsSent, stats.FragmentsLost)
 		},
 	}
 }
