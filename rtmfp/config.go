@@ -43,7 +43,7 @@ type Limits struct {
 	Sessions int
 
 	// SessionsPerPeer is how many sessions a core has between one of its identities and one far end, those that close included
-	// (default 64). A keying beyond them is refused.
+	// (default 64). Beyond them a keying takes the place of the oldest one whose far end has not shown its keys, or is refused.
 	SessionsPerPeer int
 
 	// ReceiveFlows is how many receiving flows a session may have at a time, lingering ones included (default 4096). A far end

@@ -35,7 +35,6 @@ type mediaSource struct {
 	from          *end
 	finish        bool // frames have to be finished in time, too
 	audio, video  *rtmfp.SendFlow
-	audioLost     int
 	frames        []frame // in the queue, oldest first
 	cut           map[int]bool
 	audioN        int

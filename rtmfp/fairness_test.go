@@ -82,7 +82,6 @@ func TestBulkYieldsToTimeCriticalData(t *testing.T) {
 		bulk        float64 // of the link
 		told        int     // packets that told the bulk sender
 		growth      int     // of its window in a second, at most
-		last        time.Duration
 	}
 	run := func(timeCritical bool) (o outcome) {
 		w := newWorld(t, 92)

@@ -67,3 +67,25 @@ func TestNegativeBackOffIsTheDefault(t *testing.T) {
 		t.Errorf("%d hellos, closed %v", n, p.closed)
 	}
 }
+
+// TestCopiedCertificateKeepsNobodyOut has somebody key with the certificate of another, again and again, without ever showing keys.
+func TestCopiedCertificateKeepsNobodyOut(t *testing.T) {
+	const most = 5
+	w := newWorld(t, 1)
+	client := options{identity: flash.IdentityConfig{Randomness: []byte("always me"), Groups: []flash.Group{flash.Group2}}}
+	b := w.add(w.NewHost(at(1, 1935)), options{config: rtmfp.CoreConfig{Limits: rtmfp.Limits{SessionsPerPeer: most}}})
+	for n := range byte(2 * most) {
+		copied := w.add(w.NewHost(at(n+2, 4000)), client)
+		copied.dial(b.fingerprint(), nil, b.addr())
+		before := len(b.accepted)
+		w.RunUntil(func() bool { return len(b.accepted) > before }, time.Second)
+		copied.host.Blackout(time.Hour) // before it can say anything
+	}
+	if len(b.accepted) != 2*most || b.openSessions() != most {
+		t.Fatalf("%d sessions were accepted and %d are open", len(b.accepted), b.openSessions())
+	}
+	owner := w.add(w.NewHost(at(100, 4000)), client).dial(b.fingerprint(), nil, b.addr())
+	if !w.RunUntil(func() bool { return owner.opened }, time.Second) {
+		t.Error("the owner of the certificate is kept out")
+	}
+}

@@ -258,8 +258,6 @@ func (s *Session) dataTimeout() {
 	if wasLoss {
 		s.rtt.backoff()
 		s.stats.timeouts++
-	}
-	if wasLoss {
 		o.timeouts++
 	}
 	o.cc.timeout(wasLoss)

@@ -261,8 +261,12 @@ func (c *Core) noteKeying(key keyingKey, peer peerKey) (forget func()) {
 // decided (RFC 7016 3.5.1.3), and whoever claims an open session's address must be its peer.
 func (c *Core) mayOpen(l *localIdentity, from Path, far Certificate, key keyingKey) bool {
 	sessions := 0
+	var unproved *Session
 	for s := c.peers[l.with(far)]; s != nil; s = s.older {
 		sessions++
+		if s.state == stateOpen && s.unproved() {
+			unproved = s // of several the oldest
+		}
 		if s.role == Responder && s.sendID == key.id && s.keyingSum == key.sum {
 			c.stats.RepeatedKeyings++
 			s.repeatAnswer(from)
@@ -280,6 +284,11 @@ func (c *Core) mayOpen(l *localIdentity, from Path, far Certificate, key keyingK
 	if s := c.glare(l, from, far); s != nil && l.identity.Prevails(far) {
 		c.stats.Glares++
 		return false
+	}
+	if sessions >= c.config.Limits.SessionsPerPeer && unproved != nil && !c.full() {
+		// Anybody can copy a certificate: who never showed its keys must not keep out whom it belongs to.
+		unproved.end(ErrTimeout)
+		return true
 	}
 	if sessions >= c.config.Limits.SessionsPerPeer || c.full() {
 		c.stats.RefusedFull++

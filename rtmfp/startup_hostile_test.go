@@ -21,7 +21,7 @@ type bystanders struct {
 	work           *keyCounter
 	flow           *rtmfp.SendFlow
 	out            outbox
-	sent, told     int
+	sent           int
 	held           int
 }
 

@@ -26,6 +26,7 @@ func (t *tally) add(o tally) {
 	t.wrong += o.wrong
 }
 
+// String is the tally for people.
 func (t tally) String() string {
 	return fmt.Sprintf("%d messages sent, %d delivered, %d given up, %d returned with %d bytes, %d of them changed",
 		t.given, t.delivered, t.abandoned, t.returned, t.bytes, t.wrong)

@@ -26,7 +26,6 @@ type sendFlags struct {
 	*commonFlags
 	plan
 	discriminator   flash.Discriminator
-	fingerprint     string
 	linger, timeout time.Duration
 	abrupt          bool
 }

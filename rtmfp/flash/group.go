@@ -40,6 +40,7 @@ var (
 	modp16 = newMODP(Group16, prime16, 480)
 )
 
+// newMODP makes a group of constants of ours: what it panics at no far end can reach.
 func newMODP(id Group, prime string, exponentBits int) *modp {
 	largest, err := hex.DecodeString(prime)
 	if err != nil {

@@ -14,10 +14,9 @@ var (
 // scene is alice behind a NAT; bob at two ports of one address and carol at another are outside.
 type scene struct {
 	*Network
-	nat                *NAT
-	alice              *probe
-	bob, bob2, carol   *probe
-	aliceSeen, bobSeen netip.AddrPort
+	nat              *NAT
+	alice            *probe
+	bob, bob2, carol *probe
 }
 
 func newScene(settings NATSettings) *scene {

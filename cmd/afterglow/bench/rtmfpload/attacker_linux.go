@@ -25,7 +25,6 @@ type attacker struct {
 	ports     []port
 	random    *mathrand.Rand
 	startup   rtmfp.Cipher
-	hello     []byte
 	keyings   []wire.IIKeying
 	recorded  [][]byte
 	server    *flash.Certificate
