@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"afterglow/amf"
 	"afterglow/configs"
 	"afterglow/netconn"
 	"afterglow/streams"
@@ -30,6 +31,11 @@ type Application interface {
 	Play(c *Client, r netconn.PlayRequest, reply *netconn.Reply[netconn.PlayAnswer])
 	// Call asks for a remote method. The answer netconn.ErrNoMethod leaves the method to the server.
 	Call(c *Client, r netconn.CallRequest, reply *netconn.Reply[netconn.CallAnswer])
+	// Introduce asks whether somebody may be introduced to a client of the instance, or whether a client of the instance may be
+	// introduced to a peer that is not connected to this server. Instance.MayIntroduce knows what the configuration says.
+	Introduce(i *Instance, r netconn.IntroduceRequest, reply *netconn.Reply[netconn.IntroduceAnswer])
+	// Moved tells that a client that was accepted has another address than before, where everything of it goes on.
+	Moved(c *Client, before netconn.Far)
 	// Unpublished tells that a client has stopped publishing a stream, whatever made it stop.
 	Unpublished(c *Client, name string)
 	// Disconnected tells that a client that was accepted has gone, even if it had gone before.
@@ -73,6 +79,14 @@ func (Live) Call(c *Client, r netconn.CallRequest, reply *netconn.Reply[netconn.
 	}
 	reply.Give(netconn.CallAnswer{Err: netconn.ErrNoMethod})
 }
+
+// Introduce does as the configuration says.
+func (Live) Introduce(i *Instance, r netconn.IntroduceRequest, reply *netconn.Reply[netconn.IntroduceAnswer]) {
+	reply.Give(netconn.IntroduceAnswer{Err: i.MayIntroduce(r)})
+}
+
+// Moved does nothing.
+func (Live) Moved(*Client, netconn.Far) {}
 
 // Unpublished does nothing.
 func (Live) Unpublished(*Client, string) {}
@@ -123,15 +137,29 @@ func (c *Client) tell(level slog.Level, what string, attrs ...any) {
 
 // Accept is the answer that lets a client in with all rights and the application's way of writing media.
 func (c *Client) Accept() netconn.ConnectAnswer {
-	w := c.instance.settings().Play.Write
-	d := netconn.Delivery{Delay: w.Delay}
-	switch w.Mode {
+	p := c.instance.settings().Play
+	d := netconn.Delivery{Delay: p.Write.Delay, Lifetimes: netconn.Lifetimes(p.Lifetime)}
+	switch p.Write.Mode {
 	case configs.WriteOff:
 		d.Mode = netconn.WriteOff
 	case configs.WriteFixed:
 		d.Mode = netconn.WriteFixed
 	}
 	return netconn.ConnectAnswer{Rights: netconn.AllRights, Delivery: d, BWDone: true}
+}
+
+// Redirect is the answer that turns a client away and tells it the URL to connect to instead. Flash leaves it to the
+// application's own code to do so.
+func (*Client) Redirect(to string) netconn.ConnectAnswer {
+	shown, _, _ := strings.Cut(to, "?") // what follows may be a key, and the description is logged
+	return netconn.ConnectAnswer{Err: netconn.Status{
+		Code:        netconn.ConnectRejected,
+		Description: "Redirected to " + shown,
+		Extra: []amf.Property{{Name: "ex", Value: amf.NewObject(
+			amf.Property{Name: "code", Value: 302.0},
+			amf.Property{Name: "redirect", Value: to},
+		)}},
+	}}
 }
 
 // MayPublish says whether the application's guard lets a client publish: from this machine, to an open application, or

@@ -283,6 +283,36 @@ func (s *Server) Call(conn *netconn.Conn, r netconn.CallRequest, reply *netconn.
 	c.instance.app.code.Call(c, r, reply)
 }
 
+// Introduce asks the application of the peer that is sought, or else of the client that seeks it.
+func (s *Server) Introduce(r netconn.IntroduceRequest, reply *netconn.Reply[netconn.IntroduceAnswer]) {
+	i := instanceOf(r.To)
+	if i == nil {
+		i = instanceOf(r.From)
+	}
+	if i == nil {
+		reply.Give(netconn.IntroduceAnswer{Err: errStranger})
+		return
+	}
+	i.app.code.Introduce(i, r, netconn.NewReply(func(a netconn.IntroduceAnswer) {
+		if a.Err != nil {
+			i.log().Debug("introduction refused", "remote", r.Address, "peer", r.PeerID, "reason", a.Err)
+		} else {
+			i.log().Debug("introduction", "remote", r.Address, "peer", r.PeerID, "redirected", len(a.Redirect) > 0)
+		}
+		reply.Give(a)
+	}))
+}
+
+// Moved tells the client's application.
+func (s *Server) Moved(conn *netconn.Conn, before netconn.Far) {
+	c := client(conn)
+	if c == nil || c.state.Load() != accepted {
+		return
+	}
+	c.tell(slog.LevelInfo, "client moved", "before", before.Address)
+	c.instance.app.code.Moved(c, before)
+}
+
 // Unpublished tells the client's application.
 func (s *Server) Unpublished(conn *netconn.Conn, name string) {
 	c := client(conn)

@@ -15,10 +15,11 @@ type Applications struct {
 }
 
 // Overrides is what one application has of its own; nil fields follow the settings of the whole server.
-// Limits and meaning are those of the fields of the same name in [Publish], [Play] and [Application].
+// Limits and meaning are those of the fields of the same name in [Publish], [Play], [Peers] and [Application].
 type Overrides struct {
 	Publish    PublishOverrides `key:"publish"`
 	Play       PlayOverrides    `key:"play"`
+	Peers      PeersOverrides   `key:"peers"`
 	MaxClients *int             `key:"maxClients" min:"0" max:"10000000" reload:"yes"`
 }
 
@@ -32,16 +33,29 @@ type PublishOverrides struct {
 
 // PlayOverrides is the play part of [Overrides].
 type PlayOverrides struct {
-	GOPCache      *bool          `key:"gopCache"`
-	GOPCacheBytes *Size          `key:"gopCacheBytes"`
-	MaxLag        *time.Duration `key:"maxLag"`
-	Write         WriteOverrides `key:"write"`
+	GOPCache      *bool             `key:"gopCache"`
+	GOPCacheBytes *Size             `key:"gopCacheBytes"`
+	MaxLag        *time.Duration    `key:"maxLag"`
+	Write         WriteOverrides    `key:"write"`
+	Lifetime      LifetimeOverrides `key:"lifetime"`
 }
 
 // WriteOverrides is the play.write part of [Overrides].
 type WriteOverrides struct {
 	Mode  *WriteMode     `key:"mode"`
 	Delay *time.Duration `key:"delay"`
+}
+
+// LifetimeOverrides is the play.lifetime part of [Overrides].
+type LifetimeOverrides struct {
+	Audio         *time.Duration `key:"audio"`
+	Video         *time.Duration `key:"video"`
+	PreviousGroup *time.Duration `key:"previousGroup"`
+}
+
+// PeersOverrides is the peers part of [Overrides].
+type PeersOverrides struct {
+	Introduce *Introduction `key:"introduce"`
 }
 
 // Application is what holds for one application, with nothing left to look up.
@@ -54,6 +68,8 @@ type Application struct {
 	Publish ApplicationPublish
 	// Play says how its streams are kept and written.
 	Play Play
+	// Peers says who is introduced to its clients.
+	Peers Peers
 	// MaxClients is the most clients that all its instances may have together; 0 is no limit but those of [Limits].
 	MaxClients int
 }
@@ -78,6 +94,7 @@ func (c *Config) Application(name string) Application {
 		Named:   named,
 		Publish: ApplicationPublish{Publish: c.Publish},
 		Play:    c.Play,
+		Peers:   c.Peers,
 	}
 	override(&a.Publish.Open, own.Publish.Open)
 	if own.Publish.Key != nil && *own.Publish.Key != "" {
@@ -94,6 +111,10 @@ func (c *Config) Application(name string) Application {
 	override(&a.Play.MaxLag, own.Play.MaxLag)
 	override(&a.Play.Write.Mode, own.Play.Write.Mode)
 	override(&a.Play.Write.Delay, own.Play.Write.Delay)
+	override(&a.Play.Lifetime.Audio, own.Play.Lifetime.Audio)
+	override(&a.Play.Lifetime.Video, own.Play.Lifetime.Video)
+	override(&a.Play.Lifetime.PreviousGroup, own.Play.Lifetime.PreviousGroup)
+	override(&a.Peers.Introduce, own.Peers.Introduce)
 	override(&a.MaxClients, own.MaxClients)
 	return a
 }

@@ -53,8 +53,8 @@ func conflicts(c *Config) []conflict {
 	add := func(problem string, keys ...string) {
 		found = append(found, conflict{keys: keys, problem: problem})
 	}
-	if c.RTMP.Listen == "" && c.RTMPS.Listen == "" {
-		add(`rtmp.listen and rtmps.listen are both "": allowed is one of them`, "rtmp.listen", "rtmps.listen")
+	if c.RTMP.Listen == "" && c.RTMPS.Listen == "" && c.RTMFP.Listen == "" {
+		add(`rtmp.listen, rtmps.listen and rtmfp.listen are all "": allowed is an address in one of them at least`, "rtmp.listen", "rtmps.listen", "rtmfp.listen")
 	}
 	if (c.RTMPS.Certificate == "") != (c.RTMPS.Key == "") {
 		add("rtmps.certificate and rtmps.key belong together: allowed are both or neither", "rtmps.certificate", "rtmps.key")
@@ -74,7 +74,7 @@ func conflicts(c *Config) []conflict {
 	return found
 }
 
-// sharedAddresses finds listeners that ask for the same port of the same host; port 0 is a different one each time.
+// sharedAddresses finds listeners that ask for the same TCP port of the same host; port 0 is a different one each time.
 func sharedAddresses(c *Config) []conflict {
 	listeners := []struct{ key, address string }{
 		{"rtmp.listen", c.RTMP.Listen},

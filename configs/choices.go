@@ -62,6 +62,19 @@ const (
 	WriteFixed WriteMode = "fixed"
 )
 
+// Introduction says which clients are introduced to one another, so that they can reach each other directly.
+type Introduction string
+
+// The rules of peers.introduce.
+const (
+	// IntroduceConnected introduces every client of the server to every other.
+	IntroduceConnected Introduction = "connected"
+	// IntroduceApplication introduces the clients of one instance of an application to each other.
+	IntroduceApplication Introduction = "application"
+	// IntroduceNobody introduces nobody.
+	IntroduceNobody Introduction = "nobody"
+)
+
 // UnknownApplication is what a client gets that connects to an application that does not exist.
 type UnknownApplication string
 

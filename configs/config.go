@@ -16,9 +16,11 @@ type Config struct {
 	Log          Log          `key:"log"`
 	RTMP         RTMP         `key:"rtmp"`
 	RTMPS        RTMPS        `key:"rtmps"`
+	RTMFP        RTMFP        `key:"rtmfp"`
 	Connect      Connect      `key:"connect"`
 	Publish      Publish      `key:"publish"`
 	Play         Play         `key:"play"`
+	Peers        Peers        `key:"peers"`
 	Limits       Limits       `key:"limits"`
 	Metrics      Metrics      `key:"metrics"`
 	Shutdown     Shutdown     `key:"shutdown"`
@@ -94,6 +96,8 @@ type Play struct {
 	MaxLag time.Duration `key:"maxLag" min:"100ms" max:"10m" reload:"yes"`
 	// Write says how long packets are gathered before they are written.
 	Write Write `key:"write"`
+	// Lifetime says how long media waits for the network over RTMFP.
+	Lifetime Lifetime `key:"lifetime"`
 }
 
 // Write says how long packets for a viewer are gathered, so that one write carries several.
@@ -106,10 +110,10 @@ type Write struct {
 
 // Limits bounds what one client, and all of them, can take from the server.
 type Limits struct {
-	// Connections is the most that are open in total, 1 to 10,000,000.
+	// Connections is the most that are open in total, over RTMP and RTMFP each, 1 to 10,000,000.
 	Connections int `key:"connections" min:"1" max:"10000000" reload:"yes"`
-	// ConnectionsPerAddress is the most that are open from one IP address, for IPv6 from one /64 network, 0 (no limit)
-	// to 10,000,000.
+	// ConnectionsPerAddress is the most that are open from one IP address, for IPv6 from one /64 network, over RTMP and
+	// RTMFP each, 0 (no limit) to 10,000,000.
 	ConnectionsPerAddress int `key:"connectionsPerAddress" min:"0" max:"10000000" reload:"yes"`
 	// HandshakeTime is how long TLS and RTMP handshakes may take together, 10 milliseconds to 10 minutes.
 	HandshakeTime time.Duration `key:"handshakeTime" min:"10ms" max:"10m" reload:"yes"`

@@ -16,7 +16,7 @@ func TestApplicationFollowsTheServer(t *testing.T) {
 	c.Publish.Takeover = TakeoverAlways
 	c.Play.MaxLag = 3 * time.Second
 	for name, named := range map[string]bool{"live": true, "unheard-of": false} {
-		want := Application{Name: name, Named: named, Publish: ApplicationPublish{Publish: c.Publish}, Play: c.Play}
+		want := Application{Name: name, Named: named, Publish: ApplicationPublish{Publish: c.Publish}, Play: c.Play, Peers: c.Peers}
 		if diff := cmp.Diff(want, c.Application(name)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
@@ -35,10 +35,10 @@ func TestEveryOverrideTakesEffect(t *testing.T) {
 			t.Fatal(err)
 		}
 		if plain, own := c.Application("live"), c.Application("stage"); reflect.DeepEqual(plain.Play, own.Play) &&
-			plain.Publish == own.Publish && plain.MaxClients == own.MaxClients {
+			plain.Publish == own.Publish && plain.Peers == own.Peers && plain.MaxClients == own.MaxClients {
 			t.Errorf("%s changes nothing", f.key)
 		}
-		if other := c.Application("live"); other.Play != Default().Play || other.Publish.Publish != Default().Publish {
+		if other := c.Application("live"); other.Play != Default().Play || other.Peers != Default().Peers || other.Publish.Publish != Default().Publish {
 			t.Errorf("%s of one application reaches another", f.key)
 		}
 	}
@@ -82,7 +82,9 @@ func TestCheckFindsWhatAProgramSetWrongly(t *testing.T) {
 		"address":     {func(c *Config) { c.Metrics.Listen = "nowhere" }, "metrics.listen"},
 		"path":        {func(c *Config) { c.Data.Dir = "" }, "data.dir"},
 		"prefix":      {func(c *Config) { c.RTMP.ProxyProtocol = []netip.Prefix{{}} }, "rtmp.proxyProtocol"},
-		"no listener": {func(c *Config) { c.RTMP.Listen = "" }, "rtmp.listen"},
+		"no listener": {func(c *Config) { c.RTMP.Listen, c.RTMFP.Listen = "", "" }, "rtmp.listen"},
+		"server":      {func(c *Config) { c.RTMFP.Redirect.Servers = []string{"a:1", ""} }, "rtmfp.redirect.servers"},
+		"redirector":  {func(c *Config) { c.RTMFP.Redirectors = []string{"rtmfp://hush"} }, "rtmfp.redirectors: (secret)"},
 		"half a pair": {func(c *Config) { c.RTMPS.Key = "key.pem" }, "rtmps.certificate"},
 		"messages":    {func(c *Config) { c.Limits.Message = 4 * KB }, "limits.messageBeforePublish"},
 		"same port":   {func(c *Config) { c.Metrics.Listen = c.RTMP.Listen }, "metrics.listen"},
@@ -109,6 +111,27 @@ func TestFreePortsMayBeTheSame(t *testing.T) {
 	c.RTMP.Listen, c.RTMPS.Listen, c.Metrics.Listen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	if err := c.Check(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestRTMPAndRTMFPShareAPort(t *testing.T) {
+	c := Default()
+	c.RTMP.Listen, c.RTMFP.Listen = "127.0.0.1:1935", "127.0.0.1:1935" // one is TCP, the other UDP
+	if err := c.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOneListenerOfAnyKindIsEnough(t *testing.T) {
+	for _, only := range []func(*Config){
+		func(c *Config) { c.RTMP.Listen = ":1" }, func(c *Config) { c.RTMPS.Listen = ":1" }, func(c *Config) { c.RTMFP.Listen = ":1" },
+	} {
+		c := Default()
+		c.RTMP.Listen, c.RTMFP.Listen = "", ""
+		only(c)
+		if err := c.Check(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -165,7 +188,8 @@ func TestRestartIsNeededForListenersAndFolders(t *testing.T) {
 			got = append(got, f.key)
 		}
 	}
-	want := []string{"data.dir", "applications.dir", "log.format", "rtmp.listen", "rtmps.listen", "metrics.listen"}
+	want := []string{"data.dir", "applications.dir", "log.format", "rtmp.listen", "rtmps.listen",
+		"rtmfp.listen", "rtmfp.startupRate", "rtmfp.keyLog", "metrics.listen"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

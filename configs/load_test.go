@@ -24,10 +24,14 @@ func other(f field, turn int) string {
 		return "json" // the only one that is not the default
 	case f.key == "connect.unknown":
 		return "invalidApp"
+	case f.key == "rtmfp.redirect.servers":
+		return []string{"192.0.2.1:1935,[2001:db8::1]:1", "other.example:1935", "a_b:65535"}[turn]
+	case f.key == "rtmfp.redirectors":
+		return []string{"rtmfp://a:b@c:1935/n", "rtmfp://c.d:1/n,rtmfp://u:p@[::1]:2/m", "rtmfp://u:%2C@c:1/n%2Fm"}[turn]
 	case len(f.choice) > 0:
 		rest := make([]string, 0, len(f.choice))
 		for _, word := range f.choice {
-			if word != map[string]string{"log.level": "info", "publish.takeover": "dead", "play.write.mode": "adaptive"}[f.key] {
+			if word != map[string]string{"log.level": "info", "publish.takeover": "dead", "play.write.mode": "adaptive", "peers.introduce": "connected"}[f.key] {
 				rest = append(rest, word)
 			}
 		}
@@ -62,10 +66,16 @@ func companion(key string) []string {
 	return nil
 }
 
-// clamp keeps a size under the limit of its key.
+// clamp keeps a size under the limit of its key, and a time above.
 func clamp(f field, text string) string {
-	if _, ok := f.parse(text); !ok && f.kind == sizeType {
+	if _, ok := f.parse(text); ok {
+		return text
+	}
+	switch f.kind {
+	case sizeType:
 		return map[string]string{"65537": "129", "65KB": "1KB", "66KB": "2KB"}[text]
+	case durationType:
+		return map[string]string{"789ms": "31s", "678ms": "32s", "567ms": "33s"}[text]
 	}
 	return text
 }
@@ -245,6 +255,31 @@ func TestProxyRangesAreRead(t *testing.T) {
 	}
 }
 
+func TestListsAreRead(t *testing.T) {
+	want := []string{"192.0.2.1:1935", "other.example:1"}
+	for _, test := range []struct {
+		name, file string
+		sources    Sources
+	}{
+		{"list", "rtmfp: {redirect: {servers: ['192.0.2.1:1935', other.example:1]}}", Sources{}},
+		{"text", "rtmfp: {redirect: {servers: '192.0.2.1:1935,other.example:1'}}", Sources{}},
+		{"set", "", Sources{Set: []string{"rtmfp.redirect.servers= 192.0.2.1:1935 , other.example:1"}}},
+	} {
+		c, err := load("test.yaml", []byte(test.file), test.sources)
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		if diff := cmp.Diff(want, c.RTMFP.Redirect.Servers); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+	c, err := load("", []byte("rtmfp: {redirect: {servers: [a:1]}}"), Sources{Set: []string{"rtmfp.redirect.servers="}})
+	if err != nil || len(c.RTMFP.Redirect.Servers) != 0 {
+		t.Errorf("emptied: %v, %v", c, err)
+	}
+}
+
 // TestErrorMessages compares with testdata/errors: NAME.yaml is the file, NAME.env and NAME.set (if any) the other
 // layers, a line each, and NAME.golden the message.
 func TestErrorMessages(t *testing.T) {
@@ -309,6 +344,12 @@ func TestOutOfRangeIsRefusedForEveryKey(t *testing.T) {
 			bad = []string{"-1", "10000001", "1e3", "0x10", "99999999999999999999", ""}
 		case f.kind.Kind() == reflect.Bool:
 			bad = []string{"yes", "1", "True", ""}
+		case f.check == "server":
+			bad = []string{"host", ":1935", "host:0", "host:65536", "0.0.0.0:1", "[::]:1", "224.0.0.1:1", "rtmfp://host:1", "a:1,,b:1", "a b:1"}
+		case f.check == "redirector":
+			bad = []string{"host:1935", "rtmp://a:1/n", "rtmfp://a:1", "rtmfp://a:1/", "rtmfp://a/n", "rtmfp://:1/n", "rtmfp://u@a:1/n",
+				"rtmfp://u:@a:1/n", "rtmfp://:p@a:1/n", "rtmfp://a:1/n?x", "rtmfp://a:1/n?", "rtmfp://a:1/n#x", "rtmfp://a:1/%0a",
+				"rtmfp://a:1/%zz", "rtmfp://a:1/" + strings.Repeat("n", maxRedirectorName+1), "rtmfp://u:a,b@a:1/n"}
 		case f.kind == prefixesType:
 			bad = []string{"10.0.0.0/33", "host", "10.0.0.0/8,,::1"}
 		case len(f.choice) > 0:
@@ -337,7 +378,7 @@ func TestOutOfRangeIsRefusedForEveryKey(t *testing.T) {
 }
 
 func TestSecretsStayOutOfMessages(t *testing.T) {
-	for _, set := range []string{"publish.key=hush hush", "applications.live.publish.key=hush hush"} {
+	for _, set := range []string{"publish.key=hush hush", "applications.live.publish.key=hush hush", "rtmfp.redirectors=rtmfp://u:hush@h/n"} {
 		_, err := load("", nil, Sources{Set: []string{set}})
 		if err == nil || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v", set, err)

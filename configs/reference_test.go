@@ -17,14 +17,27 @@ func TestDefaults(t *testing.T) {
 		Applications: Applications{Dir: "./applications", Named: map[string]Overrides{"live": {}}},
 		Log:          Log{Level: LevelInfo, Format: FormatText},
 		RTMP:         RTMP{Listen: ":1935", ChunkSize: 4096, WindowSize: 2_500_000},
-		Connect:      Connect{Timeout: 30 * time.Second, Unknown: UnknownRejected},
-		Publish:      Publish{Takeover: TakeoverDead, PingTimeout: 2 * time.Second},
+		RTMFP: RTMFP{
+			Listen:    ":1935",
+			KeepAlive: 10 * time.Second,
+			GiveUp:    time.Minute,
+			ClientKeepAlive: ClientKeepAlive{
+				Server: 20 * time.Second, Peers: 20 * time.Second, ServerBehindNAT: 15 * time.Second, PeersBehindNAT: 10 * time.Second,
+			},
+			QueueBytes:  4 << 20,
+			QueueTime:   20 * time.Second,
+			StartupRate: 20_000,
+		},
+		Connect: Connect{Timeout: 30 * time.Second, Unknown: UnknownRejected},
+		Publish: Publish{Takeover: TakeoverDead, PingTimeout: 2 * time.Second},
 		Play: Play{
 			GOPCache:      true,
 			GOPCacheBytes: 16 << 20,
 			MaxLag:        3 * time.Second,
 			Write:         Write{Mode: WriteAdaptive, Delay: 100 * time.Millisecond},
+			Lifetime:      Lifetime{Audio: 2200 * time.Millisecond, Video: 2 * time.Second, PreviousGroup: 100 * time.Millisecond},
 		},
+		Peers: Peers{Introduce: IntroduceConnected, IntroductionsPerClient: 20},
 		Limits: Limits{
 			Connections:           20_000,
 			ConnectionsPerAddress: 10_000,
@@ -134,6 +147,9 @@ func TestEveryKeyHasATypeAndLimits(t *testing.T) {
 			f.min != "" && f.max != ""
 		if !bounded {
 			t.Errorf("%s (%s) has no limits", f.key, f.kind)
+		}
+		if f.kind == durationType && strings.HasSuffix(f.allowed(), "such as ") {
+			t.Errorf("%s has no example", f.key)
 		}
 		for _, limit := range []string{f.min, f.max} {
 			if limit == "" {

@@ -26,6 +26,7 @@ var (
 	durationType = reflect.TypeFor[time.Duration]()
 	sizeType     = reflect.TypeFor[Size]()
 	prefixesType = reflect.TypeFor[[]netip.Prefix]()
+	textsType    = reflect.TypeFor[[]string]()
 )
 
 // The keys of the server and those that an application may override, in the order of their structs.
@@ -139,11 +140,15 @@ func (f field) allowedValue() string {
 	case len(f.choice) > 0:
 		return orList(f.choice)
 	case f.kind == durationType:
-		return "a time from " + f.min + " to " + f.max + `, such as "500ms" or "10s"`
+		return "a time from " + f.min + " to " + f.max + ", such as " + f.exampleTimes()
 	case f.kind == sizeType:
 		return "a number of bytes from " + f.min + " to " + f.max + `, such as "4096", "64KB" or "4MB"`
 	case f.kind == prefixesType:
 		return `a list of address ranges, such as "10.0.0.0/8" or "2001:db8::1"`
+	case f.check == "server":
+		return `a list of host:port, such as "192.0.2.1:1935" or "other.example:1935"`
+	case f.check == "redirector":
+		return "a list of rtmfp://user:password@host:port/NAME"
 	case f.kind.Kind() == reflect.Bool:
 		return "true or false"
 	case f.kind.Kind() == reflect.Int:
@@ -155,6 +160,17 @@ func (f field) allowedValue() string {
 	default:
 		return "a path"
 	}
+}
+
+// exampleTimes are times that the field may hold.
+func (f field) exampleTimes() string {
+	var fitting []string
+	for _, text := range []string{"500ms", "10s", "1m"} {
+		if _, ok := f.parse(text); ok && len(fitting) < 2 {
+			fitting = append(fitting, strconv.Quote(text))
+		}
+	}
+	return strings.Join(fitting, " or ")
 }
 
 func orList(words []string) string {

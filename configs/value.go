@@ -34,6 +34,8 @@ func (f field) convert(text string) (reflect.Value, bool) {
 		return reflect.ValueOf(size), err == nil
 	case f.kind == prefixesType:
 		return convertPrefixes(text)
+	case f.kind == textsType:
+		return reflect.ValueOf(splitList(text)), true
 	case f.kind.Kind() == reflect.Bool:
 		return reflect.ValueOf(text == "true"), text == "true" || text == "false"
 	case f.kind.Kind() == reflect.Int:
@@ -47,11 +49,7 @@ func (f field) convert(text string) (reflect.Value, bool) {
 // convertPrefixes reads address ranges and single addresses, separated by commas.
 func convertPrefixes(text string) (reflect.Value, bool) {
 	var prefixes []netip.Prefix
-	for item := range strings.SplitSeq(text, ",") {
-		item = strings.TrimSpace(item)
-		if item == "" && strings.TrimSpace(text) == "" {
-			break
-		}
+	for _, item := range splitList(text) {
 		prefix, err := netip.ParsePrefix(item)
 		if address, single := netip.ParseAddr(item); single == nil {
 			prefix, err = address.WithZone("").Prefix(address.BitLen())
@@ -62,6 +60,18 @@ func convertPrefixes(text string) (reflect.Value, bool) {
 		prefixes = append(prefixes, prefix.Masked())
 	}
 	return reflect.ValueOf(prefixes), true
+}
+
+// splitList takes a list apart at its commas. Spaces around items are not theirs.
+func splitList(text string) []string {
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	items := strings.Split(text, ",")
+	for i, item := range items {
+		items[i] = strings.TrimSpace(item)
+	}
+	return items
 }
 
 // permits tells whether the field may hold the value, which is of its kind.
@@ -75,6 +85,8 @@ func (f field) permits(v reflect.Value) bool {
 		return lowestOK && highestOK && lowest.Int() <= v.Int() && v.Int() <= highest.Int()
 	case f.kind == prefixesType:
 		return !slices.ContainsFunc(v.Interface().([]netip.Prefix), func(p netip.Prefix) bool { return !p.IsValid() })
+	case f.kind == textsType:
+		return !slices.ContainsFunc(v.Interface().([]string), func(item string) bool { return !f.permitsText(item) })
 	case f.kind.Kind() == reflect.String:
 		return f.permitsText(v.String())
 	default:
@@ -91,10 +103,17 @@ func (f field) permitsText(text string) bool {
 		return validAddress(text)
 	case "key":
 		return validPublishKey(text)
+	case "server":
+		return validServer(text)
+	case "redirector":
+		_, err := ParseRedirector(text)
+		return err == nil
 	default:
-		return len(text) <= maxPath && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
+		return len(text) <= maxPath && !strings.ContainsFunc(text, isControl)
 	}
 }
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 // validAddress tells whether a listener can be asked for the address; whether it gets it, only the system knows.
 func validAddress(text string) bool {
@@ -146,6 +165,8 @@ func (f field) format(v reflect.Value) string {
 			texts[i] = p.String()
 		}
 		return strings.Join(texts, ",")
+	case []string:
+		return strings.Join(value, ",")
 	case bool:
 		return strconv.FormatBool(value)
 	case int:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -128,7 +129,7 @@ func (l *loader) entry(at origin, prefix, word string, node *yaml.Node) {
 func (l *loader) value(at origin, key string, node *yaml.Node) {
 	f, _, _ := locate(key)
 	at.line = node.Line
-	if node.Kind == yaml.SequenceNode && f.kind == prefixesType {
+	if node.Kind == yaml.SequenceNode && f.kind.Kind() == reflect.Slice {
 		l.list(at, f, key, node)
 		return
 	}

@@ -97,7 +97,7 @@ func serve(t *testing.T) *server {
 	t.Helper()
 	s := &server{changed: make(chan struct{})}
 	cmd := exec.Command(program, "serve", "--set", "data.dir="+t.TempDir(), "--set", "log.level=debug",
-		"--set", "rtmp.listen=127.0.0.1:0", "--set", "metrics.listen=")
+		"--set", "rtmp.listen=127.0.0.1:0", "--set", "rtmfp.listen=", "--set", "metrics.listen=")
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

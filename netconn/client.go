@@ -216,6 +216,16 @@ func (c *Client) CreateStream(ctx context.Context, e StreamEvents) (*ClientStrea
 	if !ok {
 		return nil, errors.New("createStream: the server answers " + amf.Format(r.Value))
 	}
+	s, err := c.AdoptStream(id, e)
+	if err == nil {
+		c.transport.StreamOpened(id)
+	}
+	return s, err
+}
+
+// AdoptStream makes a NetStream of an ID on which both ends have agreed without createStream, as peers do (RFC 7425 section
+// 5.4.1).
+func (c *Client) AdoptStream(id uint32, e StreamEvents) (*ClientStream, error) {
 	s := &ClientStream{client: c, id: id, events: e, statuses: make(chan Status, 16)}
 	s.outbox.limit = outboxLimit
 	c.mu.Lock()
@@ -225,6 +235,16 @@ func (c *Client) CreateStream(ctx context.Context, e StreamEvents) (*ClientStrea
 	}
 	c.streams[id] = s
 	return s, nil
+}
+
+// SetPeerInfo tells the server at which addresses other clients may reach this one (RFC 7425 section 5.3.3). Each is written
+// as host:port.
+func (c *Client) SetPeerInfo(addresses ...string) error {
+	args := make([]amf.Value, len(addresses))
+	for i, a := range addresses {
+		args[i] = a
+	}
+	return c.start("setPeerInfo", nil, nil, args...)
 }
 
 // Receive takes a message from the transport.

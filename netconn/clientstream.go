@@ -28,7 +28,12 @@ type ClientStream struct {
 	events   StreamEvents
 	statuses chan Status // the newest, for those who wait
 	outbox   outbox
+
+	lifetimes Lifetimes
 }
+
+// SetLifetimes says how long what is published may wait for the network, from the next Publish on.
+func (s *ClientStream) SetLifetimes(l Lifetimes) { s.lifetimes = l }
 
 // ID returns the message stream ID.
 func (s *ClientStream) ID() uint32 { return s.id }
@@ -89,7 +94,7 @@ func (s *ClientStream) Publish(ctx context.Context, name, kind string) error {
 	if err := s.until(ctx, PublishStart); err != nil {
 		return err
 	}
-	s.outbox.waker = c.transport.Attach(s.id, &s.outbox, Delivery{Mode: WriteOff})
+	s.outbox.waker = c.transport.Attach(s.id, &s.outbox, Delivery{Mode: WriteOff, Lifetimes: s.lifetimes})
 	return nil
 }
 
@@ -98,8 +103,28 @@ func (s *ClientStream) Unpublish(ctx context.Context, name string) error {
 	if err := s.outbox.drained(ctx); err != nil {
 		return err
 	}
+	if err := s.Flush(ctx); err != nil {
+		return err
+	}
 	_ = s.client.start("FCUnpublish", nil, func(Result) {}, name)
 	return s.Close()
+}
+
+// Flush waits until everything handed to the transport is delivered, or given up, where its messages can overtake each other. Else
+// it does not wait.
+func (s *ClientStream) Flush(ctx context.Context) error {
+	f, ok := s.client.transport.(Flusher)
+	if !ok {
+		return nil
+	}
+	select {
+	case <-f.Flushed(s.id):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.client.Done():
+		return s.client.explain(ErrDisconnected)
+	}
 }
 
 // Write publishes a packet. It waits while more than a megabyte is unsent.
@@ -138,6 +163,16 @@ func (s *ClientStream) Play(ctx context.Context, name string, start, duration fl
 	return s.until(ctx, PlayStart)
 }
 
+// PlayDirect begins to play what a peer publishes, on a stream of AdoptStream, and waits until the peer begins (RFC 7425 section
+// 5.4.1).
+func (s *ClientStream) PlayDirect(ctx context.Context, name string) error {
+	s.forget()
+	if err := s.send("play", name); err != nil {
+		return err
+	}
+	return s.until(ctx, PlayStart)
+}
+
 // Send sends a command on the stream: pause, receiveVideo and the like.
 func (s *ClientStream) Send(name string, args ...amf.Value) error { return s.send(name, args...) }
 
@@ -148,7 +183,9 @@ func (s *ClientStream) Close() error {
 	s.client.mu.Unlock()
 	s.client.transport.Detach(s.id)
 	s.outbox.close()
-	return s.client.send(0, "deleteStream", 0, nil, float64(s.id))
+	err := s.client.send(0, "deleteStream", 0, nil, float64(s.id))
+	s.client.transport.StreamClosed(s.id)
+	return err
 }
 
 // outbox is a Source of packets that somebody writes, bounded in bytes.

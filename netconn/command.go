@@ -54,7 +54,20 @@ func parseCommand(m Message) (*command, error) {
 		c.object = values[2]
 		c.args = values[3:]
 	}
+	if isArgument(c.object) {
+		c.object, c.args = nil, values[2:]
+	}
 	return c, nil
+}
+
+// isArgument says whether what stands in the place of the command object is the first argument: librtmfp leaves the null out
+// that other clients send.
+func isArgument(v amf.Value) bool {
+	switch v.(type) {
+	case string, float64, bool:
+		return true
+	}
+	return false
 }
 
 // arg returns an argument, Undefined when it is not there.

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -57,6 +58,8 @@ type Conn struct {
 	accepted atomic.Bool
 	rights   atomic.Pointer[Rights]
 	value    atomic.Value // what the Handler attached
+
+	peerAddresses atomic.Pointer[[]netip.AddrPort]
 
 	// What follows belongs to the running affair of exec.
 	streams   map[uint32]*Stream
@@ -256,11 +259,16 @@ func (c *Conn) command(cmd *command) error {
 	return c.call(cmd)
 }
 
-var connCommands = map[string]func(*Conn, *command) error{
-	"createStream": (*Conn).createStream,
-	"deleteStream": (*Conn).deleteStream,
-	"_result":      (*Conn).answer,
-	"_error":       (*Conn).answer,
+var connCommands map[string]func(*Conn, *command) error
+
+func init() {
+	connCommands = map[string]func(*Conn, *command) error{
+		"createStream": (*Conn).createStream,
+		"deleteStream": (*Conn).deleteStream,
+		"setPeerInfo":  (*Conn).peerInfo,
+		"_result":      (*Conn).answer,
+		"_error":       (*Conn).answer,
+	}
 }
 
 func (c *Conn) answer(cmd *command) error {

@@ -37,6 +37,10 @@ func (f *fakeTransport) Send(m Message, _ Treatment) Handle {
 }
 
 func (f *fakeTransport) Barrier(uint32) {}
+
+func (f *fakeTransport) StreamOpened(uint32) {}
+func (f *fakeTransport) StreamClosed(uint32) {}
+
 func (f *fakeTransport) Accepted()      {}
 func (f *fakeTransport) Far() Far       { return Far{} }
 func (f *fakeTransport) Pull()          {}
@@ -159,6 +163,12 @@ func (h *openHandler) Call(_ *Conn, r CallRequest, reply *Reply[CallAnswer]) {
 	}
 	reply.Give(CallAnswer{Err: ErrNoMethod})
 }
+
+func (h *openHandler) Introduce(_ IntroduceRequest, reply *Reply[IntroduceAnswer]) {
+	reply.Give(IntroduceAnswer{})
+}
+
+func (h *openHandler) Moved(*Conn, Far) {}
 
 func (h *openHandler) Unpublished(*Conn, string) {}
 

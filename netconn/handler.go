@@ -2,6 +2,7 @@ package netconn
 
 import (
 	"errors"
+	"net/netip"
 
 	"afterglow/amf"
 	"afterglow/media"
@@ -20,6 +21,10 @@ type Handler interface {
 	// Call asks for a remote method. Other messages of the client are handled meanwhile. ErrNoMethod gets the client
 	// a built-in of that name, or an error.
 	Call(c *Conn, r CallRequest, reply *Reply[CallAnswer])
+	// Introduce asks whether somebody may be introduced to a peer. Other messages are handled meanwhile.
+	Introduce(r IntroduceRequest, reply *Reply[IntroduceAnswer])
+	// Moved tells that a client has another address than before, at which everything of it goes on.
+	Moved(c *Conn, before Far)
 	// Unpublished tells that a client has stopped publishing a name, whatever made it stop.
 	Unpublished(c *Conn, name string)
 	// Refused tells that a client asked for something that its rights or this server rule out, so that nobody was asked.
@@ -96,6 +101,23 @@ const (
 type PlayAnswer struct {
 	Err        error
 	Subscriber *streams.Subscriber
+}
+
+// IntroduceRequest is somebody's wish to be introduced to a peer (RFC 7016 section 3.5.1.6, RFC 7425 section 5.4.1).
+type IntroduceRequest struct {
+	// From is the client that asks, nil if who asks is not connected; Address is where the wish came from.
+	From    *Conn
+	Address string
+	// PeerID is whom it seeks, 64 hexadecimal digits, and To that client, nil if it is not connected here.
+	PeerID string
+	To     *Conn
+}
+
+// IntroduceAnswer permits or refuses an introduction. Who is refused hears nothing.
+type IntroduceAnswer struct {
+	Err error
+	// Redirect, if not empty, is sent instead of the peer's own addresses, and the peer is not told.
+	Redirect []netip.AddrPort
 }
 
 // CallRequest is a remote call.

@@ -2,6 +2,7 @@ package netconn
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 
 	"afterglow/media"
@@ -82,6 +83,17 @@ const (
 type Delivery struct {
 	Mode  WriteMode
 	Delay time.Duration // ceiling of adaptive, time of fixed; zero is 100 ms
+	// Lifetimes hold over transports that can give media up.
+	Lifetimes
+}
+
+// Lifetimes say how long media may wait for the network before it is given up. Zero fields are the transport's defaults.
+type Lifetimes struct {
+	Audio time.Duration // from queueing until the first byte is sent
+	Video time.Duration
+	// PreviousGroup is how long frames of a group of pictures still may begin to be sent once the next group is there.
+	// Negative: as long as Video says.
+	PreviousGroup time.Duration
 }
 
 // Waker wakes a transport when a source has something. It is what streams.SubscribeOptions takes.
@@ -104,6 +116,9 @@ type Transport interface {
 	Detach(streamID uint32)
 	// Pull tells that a source has something for this client alone, such as its first picture.
 	Pull()
+	// StreamOpened and StreamClosed tell which NetStreams the far end may use, each before the far end hears of it.
+	StreamOpened(streamID uint32)
+	StreamClosed(streamID uint32)
 	// Heard returns how many bytes have come from the far end, and whether more would be heard: not while Receive has
 	// paused the transport.
 	Heard() (n uint64, listening bool)
@@ -121,8 +136,46 @@ type Far struct {
 	Protocol string // rtmp, rtmps, rtmfp
 	Secure   bool
 	Loopback bool // connected from this machine itself, with no proxy in between
-	// Near and far nonces, peer ID and the like come with transports that have them.
-	PeerID string
+	// PeerID and NearID are the fingerprints of the far end's and our own certificate, 64 hexadecimal digits; FarNonce and
+	// NearNonce are secrets that only the two ends know, in the same form. They are empty over transports without them.
+	PeerID, NearID      string
+	FarNonce, NearNonce string
+	NearAddress         string // host and port where the far end reaches us, as far as the transport knows
+}
+
+// PeerTransport is a Transport whose far end can be introduced to others (RFC 7425 5.3.3).
+type PeerTransport interface {
+	// PeerInfo tells the addresses by which the far end says it can be reached, which replace those told before.
+	PeerInfo(addresses []netip.AddrPort)
+}
+
+// DeliveryStats is what a transport has done with the media of one NetStream.
+type DeliveryStats struct {
+	Audio, Video, Data KindStats
+	// Groups is how many groups of pictures lost their tail because the network could not carry them.
+	Groups uint64
+	// QueuedBytes are neither delivered nor given up.
+	QueuedBytes int
+	// RoundTrip is the smoothed round trip time, zero if unknown.
+	RoundTrip time.Duration
+}
+
+// KindStats counts the messages of one kind: handed to the transport, delivered, and given up; and payload bytes delivered.
+type KindStats struct {
+	Sent, Delivered, Abandoned uint64
+	Bytes                      uint64
+}
+
+// DeliveryReporter is a Transport that knows what becomes of media.
+type DeliveryReporter interface {
+	// DeliveryStats returns the figures of a stream that plays, as they were within the last second, or false.
+	DeliveryStats(streamID uint32) (DeliveryStats, bool)
+}
+
+// Flusher is a Transport on which messages of one stream can overtake those of another.
+type Flusher interface {
+	// Flushed is closed when everything that was sent on a stream is delivered or given up.
+	Flushed(streamID uint32) <-chan struct{}
 }
 
 // Errors that end a connection because of what the far end sent.

@@ -151,7 +151,9 @@ func (s *Stream) played(question uint64, item playItem, a PlayAnswer) {
 	if item.duration >= 0 {
 		p.timer = time.AfterFunc(time.Duration(item.duration)*time.Millisecond, func() { c.do(func() { s.itemOver(p) }) })
 	}
-	p.attach(c.delivery)
+	d := c.delivery
+	d.Lifetimes = d.Lifetimes.override(item.query)
+	p.attach(d)
 }
 
 func (s *Stream) sendData(values ...amf.Value) {

@@ -43,7 +43,9 @@ func (c *Conn) createStream(cmd *command) error {
 	}
 	s := &Stream{conn: c, id: c.freeID()}
 	c.streams[s.id] = s
-	return c.result(cmd, nil, float64(s.id))
+	c.transport.StreamOpened(s.id)
+	// Transaction 0 asks for no answer, but librtmfp, which sends no other, waits for one; the command has no use without.
+	return c.send(0, "_result", cmd.transaction, nil, float64(s.id))
 }
 
 // freeID returns the smallest ID without a stream. The wire form of a packet hangs on the stream's ID: with ever new ones
@@ -69,6 +71,7 @@ func (c *Conn) deleteStream(cmd *command) error {
 		s.end()
 		delete(c.streams, id)
 		c.free = min(c.free, id)
+		c.transport.StreamClosed(id)
 	}
 	return nil
 }

@@ -87,9 +87,12 @@ func (o *sender) check() error {
 
 func (f *SendFlow) check() error {
 	q := &f.queue
-	outstanding, waiting := 0, 0
+	if q.entered() > q.next || q.scan > q.entered() {
+		return fmt.Errorf("entries up to %d, looked at up to %d, of fragments up to %d", q.entered(), q.scan, q.next)
+	}
+	outstanding, waiting := 0, int(q.next-q.entered())
 	remaining := make(map[MessageID]uint32)
-	for n := q.base; n < q.nextSequence(); n++ {
+	for n := q.base; n < q.entered(); n++ {
 		fragment := q.fragment(n)
 		switch {
 		case fragment.is(inFlight) && fragment.is(received):
@@ -105,12 +108,19 @@ func (f *SendFlow) check() error {
 			}
 		}
 		if !fragment.is(received) {
-			remaining[fragment.message]++
+			id := q.idOf(fragment)
+			if m := q.message(id); m == nil || n < m.first || n >= m.end() {
+				return fmt.Errorf("fragment %d is listed as one of message %d", n, id)
+			}
+			remaining[id]++
 		}
 	}
 	bytes := 0
 	for id := q.firstMessage; id < q.firstMessage+MessageID(q.messages.len()); id++ {
 		m := q.message(id)
+		if from := max(m.first, q.entered()); from < m.end() {
+			remaining[id] += uint32(m.end() - from)
+		}
 		if m.remaining != remaining[id] {
 			return fmt.Errorf("message %d has %d fragments, counted %d", id, remaining[id], m.remaining)
 		}
@@ -208,7 +218,7 @@ func SendChunks(s *Session, chunks []byte) { s.finish(append(s.begin(), chunks..
 
 // Retained is how many fragments and messages a sending flow remembers, and how many ranges of numbers a receiving one.
 func (f *SendFlow) Retained() (fragments, messages int) {
-	return f.queue.fragments.len(), f.queue.messages.len()
+	return int(f.queue.next - f.queue.base), f.queue.messages.len()
 }
 
 // Ranges is how many ranges of numbers above the first hole a receiving flow remembers.

@@ -100,6 +100,9 @@ type CoreConfig struct {
 	// for all).
 	Route func(netip.Addr) (via uint8, ok bool)
 
+	// Interfaces are the local addresses, by the index that Path has, for [Session.NearAddress] to tell (default: it tells none).
+	Interfaces []netip.AddrPort
+
 	// Times and Limits; see there.
 	Times  Times
 	Limits Limits

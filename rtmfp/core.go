@@ -41,6 +41,7 @@ type Core struct {
 	building   bool         // callbacks run while a packet is being made
 	later      []func()     // what they wanted to send
 	parsed     []wire.Range // of the acknowledgement that is being read
+	chosen     []*SendFlow  // room for the flows whose timers are due
 	stats      CoreStats
 
 	lastFragmented uint64
@@ -214,7 +215,8 @@ func (c *Core) shardOfPeer(far PeerID) (int, bool) {
 	return 0, false
 }
 
-// Now is the time of the call that the core is in, or was in last.
+// Now is the time of the call that the core is in, or was in last. Within callbacks, and within what Session.Do runs, it is what
+// StartBy and FinishBy are counted from.
 func (c *Core) Now() Instant { return c.now }
 
 // Receive takes one datagram, which the core changes in place and does not keep.

@@ -1,11 +1,5 @@
 package rtmfp
 
-import (
-	"cmp"
-	"maps"
-	"slices"
-)
-
 // late says whether a message must not be sent any more.
 func (m *outgoing) late(now Instant) bool {
 	if m.finishBy != 0 && now > m.finishBy {
@@ -26,6 +20,22 @@ func (m *outgoing) deadline() Instant {
 	return next
 }
 
+// Hasten gives a message that waits an earlier StartBy: if nothing of it was sent until then, it is abandoned, as if it had been queued
+// with that deadline. So a sender of video gives up what a new keyframe has made worthless, but not at once what may still be
+// in time. A message whose deadline is past is not sent any more, and abandoned as soon as the core is polled, not within the call.
+//
+// A deadline is never put off: nothing happens if the message has an earlier one, and nothing if it has been started or
+// settled, if the flow does not know it, or if startBy is zero, which is none.
+func (f *SendFlow) Hasten(id MessageID, startBy Instant) {
+	m := f.queue.message(id)
+	if m == nil || m.started || m.settled || startBy == 0 || m.startBy != 0 && m.startBy <= startBy {
+		return
+	}
+	m.startBy = startBy
+	f.expect(m)
+	f.session.out.wake(f)
+}
+
 // expect has the flow's deadlines looked at no later than just after a message's.
 func (f *SendFlow) expect(m *outgoing) {
 	if at := m.deadline(); at != Never {
@@ -41,7 +51,7 @@ func (f *SendFlow) expire(now Instant) {
 		return
 	}
 	f.expireAt = Never
-	for id, end := f.queue.firstMessage, f.queue.firstMessage+MessageID(f.queue.messages.len()); id < end; id++ {
+	for id, end := f.queue.firstMessage, f.queue.behind(); id < end; id++ {
 		m := f.queue.message(id)
 		switch {
 		case m == nil || m.settled:
@@ -54,25 +64,15 @@ func (f *SendFlow) expire(now Instant) {
 	}
 }
 
-// waits says whether some of a message is still to be sent, or to be sent again.
-func (q *sendQueue) waits(m *outgoing) bool {
-	for n := m.first; n < m.first+uint64(m.count); n++ {
-		if q.has(n) && !q.fragment(n).is(inFlight|received) {
-			return true
-		}
-	}
-	return false
-}
-
-// expireFlows looks at the deadlines of all flows when one of them may have come.
-func (o *sender) expireFlows(now Instant) {
+// expireFlows looks at the deadlines of all flows of which one may have come.
+func (s *Session) expireFlows() {
+	o, now := &s.out, s.core.now
 	if o.expireAt > now {
 		return
 	}
+	s.eachFlow(func(f *SendFlow) bool { return f.expireAt <= now }, func(f *SendFlow) { f.expire(now) })
 	o.expireAt = Never
-	inOrder := slices.SortedFunc(maps.Values(o.flows), func(a, b *SendFlow) int { return cmp.Compare(a.id, b.id) })
-	for _, f := range inOrder {
-		f.expire(now)
+	for _, f := range o.flows {
 		o.expireAt = min(o.expireAt, f.expireAt)
 	}
 }

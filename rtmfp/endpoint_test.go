@@ -281,6 +281,9 @@ func TestEndpointAnswersAtAllItsAddresses(t *testing.T) {
 		if path := g.session.Path(); path.Addr != addr || int(path.Interface) != via {
 			t.Errorf("session to %v is at interface %d of %v", addr, path.Interface, path)
 		}
+		if at := g.session.NearAddress(); at != client.Addrs()[via] {
+			t.Errorf("session to %v is from %v, not from %v", addr, at, client.Addrs()[via])
+		}
 		far := <-server.accepted
 		if path := far.session.Path(); path.Addr != client.Addrs()[via] || int(path.Interface) != via {
 			t.Errorf("session from %v is at interface %d of %v", client.Addrs()[via], path.Interface, path)

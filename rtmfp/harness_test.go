@@ -207,6 +207,7 @@ type outbox struct {
 	ended     bool
 	err       error
 	writable  func(*rtmfp.SendFlow)
+	onSettled func(id rtmfp.MessageID, delivered bool)
 }
 
 func (o *outbox) Writable(f *rtmfp.SendFlow) {
@@ -227,6 +228,9 @@ func (o *outbox) Settled(_ *rtmfp.SendFlow, id rtmfp.MessageID, delivered bool) 
 		o.delivered++
 	} else {
 		o.abandoned++
+	}
+	if o.onSettled != nil {
+		o.onSettled(id, delivered)
 	}
 }
 

@@ -59,6 +59,21 @@ func (i *Introduction) To(peer PeerID, others ...wire.Address) {
 	}
 }
 
+// Forward tells the far end of a session of the initiator (RFC 7016 2.3.3), which it then answers itself; so the NATs before both open. It is
+// for redirectors that name several peers at once: it goes beside Redirect, before or after it, and neither needs nor ends the question. The
+// session may belong to any core of the endpoint. A session that is not open, or has had Limits.ForwardedHellos already, is passed over.
+func (i *Introduction) Forward(to *Session) {
+	if i.core.now > i.until {
+		return
+	}
+	hello, tag := i.Hello, i.tag
+	if to.core == i.core {
+		to.forwardHello(hello, tag)
+		return
+	}
+	i.core.group.send(to.core.config.Shard, func(*Core) { to.forwardHello(hello, tag) })
+}
+
 // Ignore ends the question without an answer.
 func (i *Introduction) Ignore() { i.settle() }
 
@@ -123,18 +138,27 @@ func (c *Core) forgetQuestions() {
 }
 
 func (c *Core) introduceTo(s *Session, hello Hello, tag []byte, others []wire.Address) {
-	if s == nil || s.state != stateOpen {
+	if s == nil || !s.forwardHello(hello, tag) {
 		return
+	}
+	to := append([]wire.Address{{AddrPort: s.path.Addr, Origin: wire.OriginObserved}}, others...)
+	c.sendRedirect(hello.From, tag, to)
+}
+
+// forwardHello sends an FIHello; false if it must not.
+func (s *Session) forwardHello(hello Hello, tag []byte) bool {
+	c := s.core
+	if s.state != stateOpen {
+		return false
 	}
 	if !s.forwards.take(c.now, c.config.Limits.ForwardedHellos, c.config.Limits.ForwardedHellos/2+1) {
 		c.stats.RefusedBusy++
-		return
+		return false
 	}
 	observed := wire.Address{AddrPort: hello.From.Addr, Origin: wire.OriginObserved}
 	s.queueControl(wire.FIHello{Discriminator: hello.Discriminator, ReplyAddress: observed, Tag: tag}.Append)
 	c.stats.HellosForwarded++
-	to := append([]wire.Address{{AddrPort: s.path.Addr, Origin: wire.OriginObserved}}, others...)
-	c.sendRedirect(hello.From, tag, to)
+	return true
 }
 
 // IntroduceAll is the introducer that introduces everybody to everybody who has a session with the endpoint.

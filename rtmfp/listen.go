@@ -166,7 +166,7 @@ func (e *Endpoint) coreConfig(s *shard) CoreConfig {
 		Crypto: c.Crypto, Random: c.Random, Introducer: c.Introducer, Times: c.Times, Limits: c.Limits,
 		FragmentStartup: c.FragmentStartup, Log: c.Log, KeyLog: c.KeyLog,
 		Outlet: newOutlet(s.sockets), Worker: shardWorker{e.workers, &s.mail}, Route: e.route, Post: s.mail.put,
-		Shard: s.number, Shards: c.Shards, Group: e.group,
+		Shard: s.number, Shards: c.Shards, Group: e.group, Interfaces: e.addrs,
 	}
 }
 

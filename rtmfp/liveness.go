@@ -20,6 +20,8 @@ type liveness struct {
 	closing    Instant
 
 	keepAlive, giveUp time.Duration // Times.KeepAlive and GiveUp, of this session
+
+	probes []func() // told of the next sign of life
 }
 
 func (l *liveness) init(now Instant, times *Times) {
@@ -47,10 +49,39 @@ func (s *Session) hear() {
 		s.confirm()
 	}
 	s.out.recover(s)
+	if len(s.times.probes) > 0 {
+		s.heard()
+	}
 }
 
-// SetKeepAlive changes, for this session, how long it may hear nothing before it asks, and how long it waits for an answer: see
-// Times.KeepAlive and Times.GiveUp. Zero keeps what is set.
+// Probe asks the far end for a sign of life and calls heard once, on the owner, when the next packet of it has come: not if the
+// session ends before. An open question counts for Times.GiveUp like that of a keepalive.
+func (s *Session) Probe(heard func()) {
+	if s.state != stateOpen {
+		return
+	}
+	s.times.probes = append(s.times.probes, heard)
+	s.queueControl(wire.Ping{}.Append)
+	s.asked()
+}
+
+// heard tells those who wait for a sign of life, when the packet that is it has been read.
+func (s *Session) heard() {
+	probes := s.times.probes
+	s.times.probes = nil
+	s.Do(func() {
+		for _, f := range probes {
+			f()
+		}
+	})
+}
+
+// SetKeepAlive changes, for this open session, how long it may hear nothing before it sends an empty Ping (RFC 7016 3.5.4.1), and how
+// long it waits for any sign of life after that, or after data that it sent, before it ends with ErrTimeout: see Times.KeepAlive
+// and Times.GiveUp. Zero keeps what is set; a negative period sends no Pings, a negative giveUp keeps what is set.
+//
+// A far end that is gone is noticed giveUp after data was sent to it, and else every and giveUp after it was heard last, at
+// the latest. What waits for an answer already waits by the new giveUp, from when it was sent.
 func (s *Session) SetKeepAlive(every, giveUp time.Duration) {
 	if s.state != stateOpen {
 		return

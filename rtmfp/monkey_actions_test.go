@@ -44,10 +44,14 @@ func (m *monkey) act(e *monkeyEnd, s *rtmfp.Session) {
 }
 
 func (m *monkey) useOutbox(o *monkeyOutbox) {
-	switch m.rng.IntN(5) {
+	switch m.rng.IntN(6) {
 	case 0:
 		if len(o.ids) > 0 {
 			o.flow.Abandon(o.ids[m.rng.IntN(len(o.ids))])
+		}
+	case 5:
+		if len(o.ids) > 0 {
+			o.flow.Hasten(o.ids[m.rng.IntN(len(o.ids))], m.Now().Add(time.Duration(m.rng.IntN(400)-100)*time.Millisecond))
 		}
 	case 1:
 		o.flow.Cancel()

@@ -337,8 +337,8 @@ func (s *Session) openTimer() {
 		s.dataTimeout()
 	}
 	s.in.timer(c.now)
-	s.out.probeFlows(c.now)
-	s.out.expireFlows(c.now)
+	s.probeFlows()
+	s.expireFlows()
 	s.live()
 	if s.state == stateOpen {
 		s.mark()

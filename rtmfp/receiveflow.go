@@ -84,6 +84,15 @@ func (f *ReceiveFlow) IsOpen() bool { return f.state == receiveOpen }
 // Buffered is what the flow holds in bytes, with an overhead for each fragment.
 func (f *ReceiveFlow) Buffered() int { return f.buffer.size() }
 
+// CaughtUp says whether nothing is missing of what the far end is known to have sent on the flow: all numbers up to the highest that has
+// come, or that the far end has told of, have come or were given up, and no message is incomplete or held back. Of what was sent
+// behind that and lost nothing is known. A flow that has ended or was rejected is waited for no more: it has caught up.
+//
+// Within [FlowHandler].Message the message itself counts as delivered.
+func (f *ReceiveFlow) CaughtUp() bool {
+	return f.ended || !f.sequences.gaps() && f.buffer.size() == 0
+}
+
 // SetNetworkOrder has messages delivered as soon as they are complete, whatever is missing before them. The default is the sender's order.
 func (f *ReceiveFlow) SetNetworkOrder(on bool) { f.buffer.networkOrder = on }
 
@@ -92,6 +101,12 @@ func (f *ReceiveFlow) SetNetworkOrder(on bool) { f.buffer.networkOrder = on }
 func (f *ReceiveFlow) SetCapacity(bytes int) {
 	f.capacity = max(bytes, 0)
 	f.acknowledgeNow()
+}
+
+// SetMessageLimit sets the largest message in bytes that the flow takes from now on, at most Limits.Message; a far end that sends
+// a longer one has the flow rejected.
+func (f *ReceiveFlow) SetMessageLimit(bytes int) {
+	f.buffer.limit = min(max(bytes, 1), f.session.core.config.Limits.Message)
 }
 
 // Pause holds messages back; the far end may go on until the buffer is full.

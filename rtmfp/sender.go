@@ -93,14 +93,16 @@ func (s *Session) mayTransmit() bool {
 	if o.readyFlows == 0 {
 		return false
 	}
-	if o.pace.idled(s.core.now, s.paced()) {
+	at := s.paced()
+	if o.pace.idled(s.core.now, at) {
 		o.cc.timeout(false)
+		at = s.paced()
 	}
 	if !o.cc.allows(o.outstanding) {
 		o.cc.blocked(o.outstanding)
 		return false
 	}
-	if !o.pace.maySend(s.core.now, s.paced()) {
+	if !o.pace.maySend(s.core.now, at) {
 		o.cc.blocked(o.outstanding)
 		o.held = true
 		return false
@@ -293,20 +295,28 @@ func (o *sender) recover(s *Session) {
 }
 
 // probeFlows sends what probes are due, and nextProbe says when the next is.
-func (o *sender) probeFlows(now Instant) {
-	if o.probing == 0 {
+func (s *Session) probeFlows() {
+	if s.out.probing == 0 {
 		return
 	}
-	var due []*SendFlow
-	for _, f := range o.flows {
-		if f.probeAt <= now {
-			due = append(due, f)
+	now := s.core.now
+	s.eachFlow(func(f *SendFlow) bool { return f.probeAt <= now }, func(f *SendFlow) { f.probeTimer(now) })
+}
+
+// eachFlow calls do for the sending flows that are due, in the order in which they were opened.
+func (s *Session) eachFlow(due func(*SendFlow) bool, do func(*SendFlow)) {
+	chosen := s.core.chosen[:0]
+	for _, f := range s.out.flows {
+		if due(f) {
+			chosen = append(chosen, f)
 		}
 	}
-	slices.SortFunc(due, func(a, b *SendFlow) int { return cmp.Compare(a.id, b.id) })
-	for _, f := range due {
-		f.probeTimer(now)
+	slices.SortFunc(chosen, func(a, b *SendFlow) int { return cmp.Compare(a.id, b.id) })
+	for _, f := range chosen {
+		do(f)
 	}
+	clear(chosen)
+	s.core.chosen = chosen[:0]
 }
 
 func (o *sender) nextProbe() Instant {

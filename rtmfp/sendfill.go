@@ -4,24 +4,30 @@ import (
 	"afterglow/rtmfp/wire"
 )
 
+// turn is a fragment whose turn to be sent has come, with its number and what it is a part of. It is good until a handler is called.
+type turn struct {
+	*sendFragment
+	n uint64
+	m *outgoing
+}
+
 // next finds the fragment to send, giving up what is past its deadline (RFC 7016 3.6.2.3).
-func (f *SendFlow) next(now Instant) (uint64, bool) {
+func (f *SendFlow) next(now Instant) (t turn, ok bool) {
 	q := &f.queue
 	for {
 		q.trim()
-		if q.fragments.len() == 0 {
-			return 0, false
+		if q.empty() {
+			return t, false
 		}
-		n, ok := f.eligible()
-		if !ok {
-			return 0, false
+		if t.n, ok = f.eligible(); !ok {
+			return t, false
 		}
-		fragment := q.fragment(n)
-		m := q.message(fragment.message)
-		if fragment.is(abandoned) || !m.late(now) {
-			return n, true
+		t.sendFragment = q.fragment(t.n)
+		t.m = q.messageOf(t.sendFragment)
+		if t.is(abandoned) || !t.m.late(now) {
+			return t, true
 		}
-		f.abandon(fragment.message, m)
+		f.abandon(q.idOf(t.sendFragment), t.m)
 	}
 }
 
@@ -31,8 +37,11 @@ func (f *SendFlow) eligible() (uint64, bool) {
 	if first := q.fragments.at(0); !first.is(inFlight | received) {
 		return q.base, true
 	}
-	end := min(q.nextSequence(), q.base+maxSpan)
+	end := min(q.next, q.base+maxSpan)
 	for q.scan = max(q.scan, q.base); q.scan < end; q.scan++ {
+		if q.scan == q.entered() {
+			q.enter()
+		}
 		fragment := q.fragment(q.scan)
 		if fragment.is(inFlight|received) || fragment.is(abandoned) && q.scan != f.final {
 			continue
@@ -47,7 +56,7 @@ func (f *SendFlow) blocked() bool { return f.exception == nil && f.outstanding >
 
 // suspended says whether the receiver has closed its buffer, so that only a probe can find out when it opens.
 func (f *SendFlow) suspended() bool {
-	return f.exception == nil && f.window == 0 && f.queue.fragments.len() > 0
+	return f.exception == nil && f.window == 0 && !f.queue.empty()
 }
 
 // fill appends fragments to a packet while there is room, and tells whether the flow has more to send.
@@ -59,7 +68,7 @@ func (f *SendFlow) fill(p []byte, limit int) (packet []byte, more bool) {
 		if f.blocked() {
 			return p, false
 		}
-		n, ok := f.next(s.core.now)
+		t, ok := f.next(s.core.now)
 		if !ok {
 			if fed { // all that it gave was late already, which is as good as nothing
 				f.fed = false
@@ -73,43 +82,41 @@ func (f *SendFlow) fill(p []byte, limit int) (packet []byte, more bool) {
 		}
 		fed = false
 		before := len(p)
-		if p, ok = f.appendFragment(p, limit, n, last != 0 && n == last+1, last == 0); !ok {
+		if p, ok = f.appendFragment(p, limit, t, last); !ok {
 			return p, true
 		}
-		f.sent(n, len(p)-before)
-		last = n
+		f.sent(t, len(p)-before)
+		last = t.n
 	}
 }
 
 // feed asks the handler for messages.
 func (f *SendFlow) feed() bool {
-	if !f.fed || f.state != sendOpen || f.queue.fragments.len() >= maxSpan {
+	if !f.fed || f.state != sendOpen || f.queue.next-f.queue.base >= maxSpan {
 		return false
 	}
-	before := f.queue.nextSequence()
+	before := f.queue.next
 	f.fed = false
 	f.handler.Writable(f)
-	given := f.queue.nextSequence() != before
+	given := f.queue.next != before
 	f.fed = given // a Wake within the call asks for what the call is for
 	return given && f.session.state == stateOpen
 }
 
-// appendFragment appends a chunk with a fragment if it fits.
-func (f *SendFlow) appendFragment(p []byte, limit int, n uint64, follows, first bool) ([]byte, bool) {
-	q := &f.queue
-	fragment := q.fragment(n)
+// appendFragment appends a chunk with a fragment if it fits. last is the flow's fragment before it in the packet, or zero.
+func (f *SendFlow) appendFragment(p []byte, limit int, t turn, last uint64) ([]byte, bool) {
 	u := wire.UserData{
-		FlowID: f.id, Sequence: n, FSN: q.forward(), Fragment: fragment.control,
-		Abandon: fragment.is(abandoned), Final: n == f.final,
+		FlowID: f.id, Sequence: t.n, FSN: f.queue.forward(), Fragment: t.m.control(t.n),
+		Abandon: t.is(abandoned), Final: t.n == f.final,
 	}
-	if first && f.startup != nil {
+	if last == 0 && f.startup != nil {
 		u.HasOptions, u.Options = true, f.startup
 	}
-	length := int(fragment.length)
+	offset, length := t.m.part(t.n)
 	if u.Abandon {
 		length = 0
 	}
-	if follows {
+	if last != 0 && t.n == last+1 {
 		if len(p)+u.NextHeaderSize()+length > limit {
 			return p, false
 		}
@@ -123,33 +130,32 @@ func (f *SendFlow) appendFragment(p []byte, limit int, n uint64, follows, first 
 	if length == 0 {
 		return p, true
 	}
-	return q.message(fragment.message).append(p, int(fragment.offset), length), true
+	return t.m.append(p, offset, length), true
 }
 
 // sent notes that a fragment is in flight (RFC 7016 3.6.2.3 steps 12 to 16).
-func (f *SendFlow) sent(n uint64, size int) {
+func (f *SendFlow) sent(t turn, size int) {
 	out := &f.session.out
-	fragment := f.queue.fragment(n)
 	f.queue.waiting--
-	if fragment.is(everSent) {
+	if t.is(everSent) {
 		f.session.stats.fragmentsRepeated++
 		f.counters.FragmentsRepeated++
 	}
 	f.session.stats.fragmentsSent++
 	f.counters.FragmentsSent++
-	fragment.flags |= inFlight | everSent
-	fragment.flags &^= sentAbandoned
-	if fragment.is(abandoned) {
-		fragment.flags |= sentAbandoned
+	t.flags |= inFlight | everSent
+	t.flags &^= sentAbandoned
+	if t.is(abandoned) {
+		t.flags |= sentAbandoned
 	}
-	fragment.naks = 0
-	fragment.size = uint16(size)
-	fragment.tsn = out.nextTSN
+	t.naks = 0
+	t.size = uint16(size)
+	t.tsn = out.nextTSN
 	out.nextTSN++
-	out.transmitted.push(sentRef{f, n, fragment.tsn})
+	out.transmitted.push(sentRef{f, t.n, t.tsn})
 	f.outstanding += size
 	out.outstanding += size
 	out.packetBytes += size
 	out.packetTimeCritical = out.packetTimeCritical || f.timeCritical
-	f.queue.message(fragment.message).started = true
+	t.m.started = true
 }

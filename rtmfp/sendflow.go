@@ -147,10 +147,8 @@ func (f *SendFlow) Queued() int { return f.queue.bytes }
 
 // Oldest says when the oldest of the messages that are neither delivered nor abandoned was queued; false if there is none.
 func (f *SendFlow) Oldest() (Instant, bool) {
-	for i := range f.queue.messages.len() {
-		if m := f.queue.messages.at(i); !m.settled {
-			return m.queued, true
-		}
+	if m := f.queue.oldest(); m != nil {
+		return m.queued, true
 	}
 	return 0, false
 }
@@ -197,7 +195,10 @@ func (f *SendFlow) Send(o Outgoing) (MessageID, error) {
 	return id, nil
 }
 
-// fragmentSize is the most data that surely fits a packet with all headers and the startup options (RFC 7016 3.6.2.2).
+// fragmentSize is the most data that surely fits a packet with all headers and the startup options (RFC 7016 3.6.2.2). Once a flow
+// was acknowledged there are none, and the size follows from the session's packets alone: from Limits.Packet, and over IPv6 from what
+// the cipher adds. So all sessions for which these are the same divide a message of the same size at the same places, however
+// they fare.
 func (f *SendFlow) fragmentSize() int {
 	size := f.session.packetLimit() - dataHeaders
 	if f.startup != nil {
@@ -243,11 +244,10 @@ func (f *SendFlow) Close() {
 		return
 	}
 	f.state = sendClosing
-	next := f.queue.nextSequence()
-	if f.queue.fragments.len() > 0 && !f.queue.fragment(next-1).is(everSent) {
-		f.final = next - 1
+	if f.queue.lastUnsent() {
+		f.final = f.queue.next - 1
 	} else {
-		f.final = next
+		f.final = f.queue.next
 		f.queue.addFinal()
 	}
 	f.queue.scan = min(f.queue.scan, f.final)
@@ -262,7 +262,7 @@ func (f *SendFlow) Cancel() {
 
 func (f *SendFlow) abandonAll() {
 	// Not those that a handler sends while it hears of the others.
-	for id, end := f.queue.firstMessage, f.queue.firstMessage+MessageID(f.queue.messages.len()); id < end; id++ {
+	for id, end := f.queue.firstMessage, f.queue.behind(); id < end; id++ {
 		f.abandon(id, f.queue.message(id))
 	}
 }
@@ -307,7 +307,7 @@ func (f *SendFlow) lose(n uint64) {
 	f.queue.scan = min(f.queue.scan, n)
 	f.session.stats.fragmentsLost++
 	f.counters.FragmentsLost++
-	if f.queue.message(fragment.message).late(f.session.core.now) {
+	if f.queue.messageOf(fragment).late(f.session.core.now) {
 		f.expireAt = f.session.core.now
 		f.session.out.expireAt = min(f.session.out.expireAt, f.expireAt)
 	}
@@ -327,7 +327,7 @@ func (f *SendFlow) acknowledge(a wire.Ack) {
 	}
 	f.queue.trim()
 	f.probe()
-	if f.state == sendClosing && f.queue.fragments.len() == 0 {
+	if f.state == sendClosing && f.queue.empty() {
 		f.complete()
 		return
 	}
@@ -339,7 +339,7 @@ func (f *SendFlow) acknowledge(a wire.Ack) {
 func (f *SendFlow) receivedRange(from, to uint64) {
 	q := &f.queue
 	from = max(from, q.base)
-	end := q.nextSequence()
+	end := q.entered()
 	if to < end {
 		end = to + 1
 	}
@@ -362,8 +362,7 @@ func (f *SendFlow) receivedRange(from, to uint64) {
 // deliver counts a fragment that the far end has. The handler comes last: it may send, which moves the queue in memory.
 func (f *SendFlow) deliver(fragment *sendFragment) {
 	q := &f.queue
-	id := fragment.message
-	m := q.message(id)
+	id, m := q.idOf(fragment), q.messageOf(fragment)
 	size, receipt := m.size(), m.receipt
 	whole := m.remaining == 1 && !m.abandoned && q.settle(m)
 	if whole {

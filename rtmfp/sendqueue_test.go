@@ -4,17 +4,32 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"afterglow/rtmfp/wire"
 )
 
+// newQueue makes a queue of messages whose fragments all have entries.
 func newQueue(messages ...string) *sendQueue {
+	q := newWaitingQueue(messages...)
+	q.enterAll()
+	return q
+}
+
+// newWaitingQueue makes one of messages of which nothing has come to its turn.
+func newWaitingQueue(messages ...string) *sendQueue {
 	q := new(sendQueue)
 	q.init(new(int))
 	for _, m := range messages {
 		q.add(&Outgoing{Body: []byte(m)}, 10, 0)
 	}
 	return q
+}
+
+func (q *sendQueue) enterAll() {
+	for q.entered() < q.next {
+		q.enter()
+	}
 }
 
 // fly has fragments in flight, and land takes them out of flight.
@@ -65,10 +80,11 @@ func TestMessageIsDividedIntoFragments(t *testing.T) {
 		id := q.add(&Outgoing{Head: []byte(head), Body: []byte(body)}, 10, 0)
 		var controls []wire.FragmentControl
 		var whole []byte
-		for n := q.base; n < q.nextSequence(); n++ {
-			f := q.fragment(n)
-			controls = append(controls, f.control)
-			whole = q.message(id).append(whole, int(f.offset), int(f.length))
+		m := q.message(id)
+		for n := m.first; n < m.end(); n++ {
+			controls = append(controls, m.control(n))
+			offset, length := m.part(n)
+			whole = m.append(whole, offset, length)
 		}
 		if !slices.Equal(controls, c.want) || string(whole) != head+body || q.bytes != c.head+c.body || q.waiting != len(c.want) {
 			t.Errorf("%d and %d bytes: %v, %q", c.head, c.body, controls, whole)
@@ -91,7 +107,7 @@ func TestTrimTakesWhatIsReceivedAtTheFront(t *testing.T) {
 	}
 	q.arrive(5)
 	q.trim()
-	if q.base != 6 || q.nextSequence() != 6 || q.fragments.len() != 0 || q.messages.len() != 0 {
+	if q.base != 6 || q.next != 6 || q.fragments.len() != 0 || q.messages.len() != 0 {
 		t.Errorf("begins at %d", q.base)
 	}
 }
@@ -154,5 +170,91 @@ func TestAbandonedMessageFreesItsBytesOnce(t *testing.T) {
 	}
 	if q.fragment(1).is(abandoned) || !q.fragment(2).is(abandoned) || !q.fragment(4).is(abandoned) {
 		t.Error("other fragments than the message's are abandoned")
+	}
+}
+
+func TestEntryIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(sendFragment{}); size > 16 {
+		t.Errorf("%d bytes for each fragment of each viewer", size)
+	}
+}
+
+func TestFragmentsHaveEntriesFromTheirTurnOn(t *testing.T) {
+	q := newWaitingQueue("1", "a message of three fragments", "5")
+	if q.fragments.len() != 0 || q.next != 6 || q.waiting != 5 {
+		t.Errorf("%d entries for what waits, %d fragments wait", q.fragments.len(), q.waiting)
+	}
+	if q.trim(); q.fragments.len() != 1 || q.base != 1 {
+		t.Errorf("%d entries for the first in the queue", q.fragments.len())
+	}
+	q.enterAll()
+	var ids []MessageID
+	for n := q.base; n < q.next; n++ {
+		ids = append(ids, q.idOf(q.fragment(n)))
+	}
+	if want := []MessageID{1, 2, 2, 2, 3}; !slices.Equal(ids, want) {
+		t.Errorf("fragments of messages %v, want %v", ids, want)
+	}
+}
+
+// TestWhatIsAbandonedUnsentGoesAtOnce has late messages leave the queue without an entry for any of their fragments.
+func TestWhatIsAbandonedUnsentGoesAtOnce(t *testing.T) {
+	q := newWaitingQueue("a message of three fragments", "another of three fragments", "7", "8")
+	q.abandon(q.message(1))
+	q.abandon(q.message(2))
+	if !q.waits(q.message(1)) || q.fragments.len() != 0 {
+		t.Error("what waits has entries")
+	}
+	q.trim()
+	if q.base != 7 || q.firstMessage != 3 || q.forward() != 6 || q.waiting != 2 || q.fragments.len() != 1 {
+		t.Errorf("begins at %d, message %d, forward %d, %d wait", q.base, q.firstMessage, q.forward(), q.waiting)
+	}
+	if q.idOf(q.fragment(7)) != 3 {
+		t.Errorf("fragment 7 is of message %d", q.idOf(q.fragment(7)))
+	}
+	q.abandon(q.message(3))
+	q.abandon(q.message(4))
+	q.trim()
+	if q.base != 8 || q.forward() != 8 || q.waiting != 1 {
+		t.Errorf("the last one, which has to tell of the gap: begins at %d, forward %d", q.base, q.forward())
+	}
+}
+
+// TestPartOfAMessageMayBeAbandonedBeforeItsTurn abandons a message of which the first fragment is under way.
+func TestPartOfAMessageMayBeAbandonedBeforeItsTurn(t *testing.T) {
+	q := newWaitingQueue("a message of three fragments", "4")
+	q.enter()
+	q.fly(1)
+	q.abandon(q.message(1))
+	q.enterAll()
+	for n := uint64(1); n <= 4; n++ {
+		if q.fragment(n).is(abandoned) != (n < 4) {
+			t.Errorf("fragment %d", n)
+		}
+	}
+	q.arrive(1)
+	if q.trim(); q.base != 4 || q.firstMessage != 2 || q.forward() != 3 {
+		t.Errorf("begins at %d, forward %d", q.base, q.forward())
+	}
+}
+
+func TestMessageNumbersPassThirtyTwoBits(t *testing.T) {
+	q := newWaitingQueue()
+	q.firstMessage = 1<<32 - 2
+	q.entering, q.unsettled = q.firstMessage, q.firstMessage
+	for range 4 {
+		q.add(&Outgoing{Body: []byte("two fragments")}, 10, 0)
+	}
+	q.enterAll()
+	for n := q.base; n < q.next; n++ {
+		f := q.fragment(n)
+		if want := MessageID(1<<32 - 2 + (n-1)/2); q.idOf(f) != want || q.messageOf(f) != q.message(want) {
+			t.Errorf("fragment %d is of message %d, want %d", n, q.idOf(f), want)
+		}
+	}
+	q.fly(1, 2, 3)
+	q.arrive(1, 2, 3)
+	if q.trim(); q.idOf(q.fragment(4)) != 1<<32-1 || q.idOf(q.fragment(7)) != 1<<32+1 {
+		t.Errorf("later: messages %d and %d", q.idOf(q.fragment(4)), q.idOf(q.fragment(7)))
 	}
 }

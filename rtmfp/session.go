@@ -3,6 +3,7 @@ package rtmfp
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"afterglow/rtmfp/wire"
@@ -131,6 +132,15 @@ func (s *Session) PeerID() PeerID {
 
 // Path is where the far end is.
 func (s *Session) Path() Path { return s.path }
+
+// NearAddress is the address of the socket by which we speak to the far end: for one that listens at all addresses of the machine
+// the unspecified one with the port. It is zero if the core was not told; see CoreConfig.Interfaces.
+func (s *Session) NearAddress() netip.AddrPort {
+	if via := int(s.path.Interface); via < len(s.core.config.Interfaces) {
+		return s.core.config.Interfaces[via]
+	}
+	return netip.AddrPort{}
+}
 
 // Nonces gives the secrets that only the two ends know (RFC 7425 4.6.5).
 func (s *Session) Nonces() (near, far [32]byte) { return s.nearNonce, s.farNonce }

@@ -190,7 +190,7 @@ func (s *Session) dump(d *dumper) {
 		st.BytesSent, st.PacketsReceived, st.BytesReceived, st.FragmentsLost, st.FragmentsRepeated, st.MessagesAbandoned)
 	for _, f := range s.out.flows {
 		d.line("    flow out %d priority %d metadata %x: next %d, first unacknowledged %d, outstanding %d, queued %d, far buffer %d",
-			f.id, f.priority, f.metadata, f.queue.nextSequence(), f.queue.base, f.outstanding, f.queue.bytes, f.window)
+			f.id, f.priority, f.metadata, f.queue.next, f.queue.base, f.outstanding, f.queue.bytes, f.window)
 	}
 	for _, f := range s.in.flows {
 		d.line("    flow in %d metadata %x: received up to %d, %d ranges above, buffered %d of %d", f.id, f.metadata,

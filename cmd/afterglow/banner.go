@@ -24,6 +24,9 @@ func (n *node) banner(w io.Writer) {
 		}
 		line("RTMPS", "%s%s", a, made)
 	}
+	if a := n.addressOf("rtmfp"); a != "" {
+		line("RTMFP", "%s (UDP)", a)
+	}
 	if a := n.addressOf("http"); a != "" {
 		line("Watch it", "http://%s/metrics   http://%s/healthz", a, a)
 	}

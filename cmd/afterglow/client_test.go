@@ -91,7 +91,7 @@ func prepareNode(t *testing.T, set ...string) *testNode {
 	}
 	sources := configs.Sources{File: file, Set: append([]string{
 		"data.dir=" + filepath.Join(dir, "data"), "applications.dir=" + filepath.Join(dir, "applications"),
-		"rtmp.listen=127.0.0.1:0", "metrics.listen=127.0.0.1:0", "log.level=debug",
+		"rtmp.listen=127.0.0.1:0", "rtmfp.listen=127.0.0.1:0", "metrics.listen=127.0.0.1:0", "log.level=debug",
 	}, set...)}
 	logs := newLogBuffer()
 	n, err := newNode(sources, logs)

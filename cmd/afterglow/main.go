@@ -16,12 +16,13 @@ import (
 
 // cli is the command line: one field for each sub-command, which has a file of its own.
 type cli struct {
-	Serve   ServeCmd   `cmd:"" help:"Run the server in the foreground."`
-	Publish PublishCmd `cmd:"" help:"Publish an FLV file in real time."`
-	Play    PlayCmd    `cmd:"" help:"Play a live stream into a file."`
-	Bench   BenchCmd   `cmd:"" help:"Measure a server under load."`
-	Config  ConfigCmd  `cmd:"" help:"Check the configuration, or print the default."`
-	Version VersionCmd `cmd:"" help:"Print the version."`
+	Serve      ServeCmd      `cmd:"" help:"Run the server in the foreground."`
+	Publish    PublishCmd    `cmd:"" help:"Publish an FLV file in real time."`
+	Play       PlayCmd       `cmd:"" help:"Play a live stream into a file."`
+	Bench      BenchCmd      `cmd:"" help:"Measure a server under load."`
+	Config     ConfigCmd     `cmd:"" help:"Check the configuration, or print the default."`
+	Redirector RedirectorCmd `cmd:"" help:"Send RTMFP clients to the least busy of several servers."`
+	Version    VersionCmd    `cmd:"" help:"Print the version."`
 }
 
 const description = `Afterglow streams to and from Flash and everything else that speaks RTMP.

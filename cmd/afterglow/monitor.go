@@ -47,16 +47,14 @@ type health struct {
 
 // healthAddress is where the server listens.
 type healthAddress struct {
-	Protocol string `json:"protocol"` // rtmp, rtmps or http
+	Protocol string `json:"protocol"` // rtmp, rtmps, rtmfp or http
 	Address  string `json:"address"`
 }
 
 func (n *node) healthz(w http.ResponseWriter, _ *http.Request) {
 	b := currentBuild()
 	h := health{Status: "ok", Version: b.Version, Revision: b.Revision, Uptime: time.Since(n.since).Seconds()}
-	for _, l := range n.listeners {
-		h.Listeners = append(h.Listeners, healthAddress{l.protocol, l.Addr().String()})
-	}
+	h.Listeners = n.addresses()
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	if n.draining.Load() {

@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"afterglow/streams"
+
+	"afterglow/netconn/overrtmfp"
 )
 
 // get returns the status and body of a page of metrics.listen.
@@ -198,6 +200,16 @@ func TestHealthTellsTheRealAddresses(t *testing.T) {
 	protocols := ""
 	for _, l := range h.Listeners {
 		protocols += l.Protocol + " "
+		if l.Protocol == "rtmfp" {
+			c, err := overrtmfp.Dial(t.Context(), "rtmfp://"+l.Address+"/live", overrtmfp.DialOptions{})
+			if err != nil {
+				t.Errorf("rtmfp: %v", err)
+				continue
+			}
+			c.Close()
+			<-c.Ended()
+			continue
+		}
 		nc, err := net.Dial("tcp", l.Address)
 		if err != nil {
 			t.Errorf("%s: %v", l.Protocol, err)
@@ -205,7 +217,7 @@ func TestHealthTellsTheRealAddresses(t *testing.T) {
 		}
 		_ = nc.Close()
 	}
-	if protocols != "rtmp rtmps http " {
+	if protocols != "rtmp rtmps http rtmfp " {
 		t.Errorf("listeners: %s", protocols)
 	}
 	if status, _ := n.get(t, "/elsewhere"); status != http.StatusNotFound {

@@ -31,6 +31,7 @@ type node struct {
 	front   *overrtmp.Server
 	rtmp    *rtmp.Server
 
+	rtmfp       *rtmfpDoor // nil without RTMFP
 	proxies     proxyHeaders
 	certificate certificate
 	listeners   []listener
@@ -47,7 +48,7 @@ func newNode(sources configs.Sources, logTo io.Writer) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{sources: sources, since: time.Now(), failed: make(chan error, 3)}
+	n := &node{sources: sources, since: time.Now(), failed: make(chan error, 4)}
 	n.config.Store(config)
 	n.level.Set(config.Log.Level.Level())
 	n.log = newLogger(config.Log.Format, &n.level, logTo)
@@ -80,14 +81,19 @@ func doorLimits(l configs.Limits) func(*rtmp.Server) {
 	}
 }
 
+// connConfig is what holds for clients whatever their transport.
+func connConfig(c *configs.Config) netconn.Config {
+	return netconn.Config{
+		QuestionTimeout: c.Connect.Timeout,
+		WaitingBytes:    int(c.Limits.PendingBytes),
+		Streams:         c.Limits.StreamsPerConnection,
+	}
+}
+
 func frontConfig(c *configs.Config) overrtmp.Config {
 	l := c.Limits
 	return overrtmp.Config{
-		NetConn: netconn.Config{
-			QuestionTimeout: c.Connect.Timeout,
-			WaitingBytes:    int(l.PendingBytes),
-			Streams:         l.StreamsPerConnection,
-		},
+		NetConn:                  connConfig(c),
 		ChunkSize:                int(c.RTMP.ChunkSize),
 		WindowSize:               uint32(c.RTMP.WindowSize),
 		MessageSizeBeforePublish: int(l.MessageBeforePublish),
@@ -113,18 +119,32 @@ func (n *node) start() error {
 		}
 		l, err := listen(door.protocol, door.key, door.address)
 		if err != nil {
-			for _, open := range n.listeners {
-				_ = open.Close()
-			}
+			n.closeListeners()
 			return err
 		}
 		n.listeners = append(n.listeners, l)
+	}
+	if c.RTMFP.Listen != "" {
+		door, err := n.openRTMFP(c)
+		if err != nil {
+			n.closeListeners()
+			return err
+		}
+		n.rtmfp = door
+		n.log.Info("listening", "protocol", "rtmfp", "address", door.address.String())
+		n.running.Go(func() { n.serveRTMFP(door) })
 	}
 	for _, l := range n.listeners {
 		n.log.Info("listening", "protocol", l.protocol, "address", l.Addr().String())
 		n.running.Go(func() { n.serve(l) })
 	}
 	return nil
+}
+
+func (n *node) closeListeners() {
+	for _, open := range n.listeners {
+		_ = open.Close()
+	}
 }
 
 // serve serves at one address until the server ends.
@@ -176,7 +196,7 @@ const leastGrace = 200 * time.Millisecond
 func (n *node) stop() {
 	limit := n.config.Load().Shutdown.Time
 	n.draining.Store(true)
-	n.log.Info("shutting down", "connections", n.rtmp.ActiveConns(), "limit", limit)
+	n.log.Info("shutting down", "connections", n.connections(), "limit", limit)
 	ctx, cancel := context.WithTimeout(context.Background(), max(limit, leastGrace))
 	defer cancel()
 	told := make(chan struct{})
@@ -192,19 +212,36 @@ func (n *node) stop() {
 			}
 		}
 	}()
-	if err := n.rtmp.Shutdown(ctx); err != nil {
-		n.log.Warn("clients did not go in time", "connections", n.rtmp.ActiveConns())
+	drained := make(chan error, 1)
+	go func() { drained <- n.rtmfp.drain(ctx) }()
+	err := errors.Join(n.rtmp.Shutdown(ctx), <-drained)
+	if err != nil {
+		n.log.Warn("clients did not go in time", "connections", n.connections())
 	}
 	cancel()
 	<-told
 	_ = n.rtmp.Close()
+	n.rtmfp.close()
 	_ = n.monitor.Close()
 	n.running.Wait()
 	n.log.Info("ended", "uptime", time.Since(n.since).Round(time.Millisecond))
 }
 
 func (n *node) tell() {
-	n.front.Tell(netconn.Status{Code: netconn.ConnectAppShutdown})
+	s := netconn.Status{Code: netconn.ConnectAppShutdown}
+	n.front.Tell(s)
+	if n.rtmfp != nil {
+		n.rtmfp.front.Tell(s)
+	}
+}
+
+// connections is how many there are, of any transport.
+func (n *node) connections() int {
+	count := n.rtmp.ActiveConns()
+	if n.rtmfp != nil {
+		count += n.rtmfp.front.Sessions()
+	}
+	return int(count)
 }
 
 // ownDescriptors is how many files the process needs beside its connections.
@@ -222,11 +259,22 @@ func (n *node) warnDescriptors(connections int) {
 	}
 }
 
+// addresses returns where what is served.
+func (n *node) addresses() (out []healthAddress) {
+	for _, l := range n.listeners {
+		out = append(out, healthAddress{l.protocol, l.Addr().String()})
+	}
+	if n.rtmfp != nil {
+		out = append(out, healthAddress{"rtmfp", n.rtmfp.address.String()})
+	}
+	return out
+}
+
 // addressOf returns where a protocol is served, "" when it is not.
 func (n *node) addressOf(protocol string) string {
-	for _, l := range n.listeners {
-		if l.protocol == protocol {
-			return l.Addr().String()
+	for _, a := range n.addresses() {
+		if a.Protocol == protocol {
+			return a.Address
 		}
 	}
 	return ""

@@ -45,26 +45,26 @@ func (c *PlayCmd) Run(ctx context.Context) error {
 	if err := p.create(); err != nil {
 		return err
 	}
-	client, stream, u, err := c.open(ctx, c.URL, netconn.ClientEvents{}, netconn.StreamEvents{Packet: p.packet, Status: p.status})
+	client, stream, name, err := c.open(ctx, c.URL, netconn.ClientEvents{}, netconn.StreamEvents{Packet: p.packet, Status: p.status})
 	if err != nil {
 		return errors.Join(err, p.close())
 	}
 	pctx, stop := context.WithTimeout(ctx, c.Timeout)
 	defer stop()
-	if err := stream.Play(pctx, u.Stream, netconn.PlayLiveOrRecorded, -1); err != nil {
+	if err := stream.Play(pctx, name, netconn.PlayLiveOrRecorded, -1); err != nil {
 		client.Close()
-		return errors.Join(fmt.Errorf("playing %s: %w", u.Stream, err), p.close())
+		return errors.Join(fmt.Errorf("playing %s: %w", name, err), p.close())
 	}
-	p.watch(ctx, client)
+	p.watch(ctx, client.Client)
 	cause := context.Cause(ctx)
 	client.Close()
-	<-client.Done()
+	<-client.ended
 	err = p.close()
 	switch {
 	case err != nil:
 		return err
 	case cause == nil:
-		return fmt.Errorf("playing %s: %w", u.Stream, client.Err())
+		return fmt.Errorf("playing %s: %w", name, client.Err())
 	case errors.Is(cause, errEnded) || errors.Is(cause, context.Canceled):
 		return nil
 	}

@@ -18,7 +18,7 @@ func startProcess(t *testing.T, set ...string) (p *exec.Cmd, logs *logBuffer) {
 	t.Helper()
 	dir := t.TempDir()
 	args := []string{"serve", "--config", filepath.Join(dir, "afterglow.yaml")}
-	for _, s := range append([]string{"data.dir=" + dir, "rtmp.listen=127.0.0.1:0", "metrics.listen="}, set...) {
+	for _, s := range append([]string{"data.dir=" + dir, "rtmp.listen=127.0.0.1:0", "rtmfp.listen=127.0.0.1:0", "metrics.listen="}, set...) {
 		args = append(args, "--set", s)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "afterglow.yaml"), []byte("limits:\n  connections: 100\n"), 0o600); err != nil {

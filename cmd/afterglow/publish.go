@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,52 +15,7 @@ import (
 	"afterglow/media"
 	"afterglow/media/flv"
 	"afterglow/netconn"
-	"afterglow/netconn/overrtmp"
-	"afterglow/rtmp"
 )
-
-// remote is what publish and play have in common.
-type remote struct {
-	Insecure bool          `help:"Take any certificate of an rtmps server."`
-	Plain    bool          `help:"Use the plain handshake instead of the digest one."`
-	AMF3     bool          `name:"amf3" help:"Ask for object encoding 3."`
-	Classic  bool          `help:"Do not announce Enhanced RTMP."`
-	Timeout  time.Duration `help:"How long connecting may take." default:"10s"`
-}
-
-// open connects to the URL's application and makes a NetStream.
-func (r remote) open(ctx context.Context, rawURL string, ce netconn.ClientEvents, se netconn.StreamEvents) (*netconn.Client, *netconn.ClientStream, *rtmp.URL, error) {
-	u, err := rtmp.ParseURL(rawURL)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	if u.Stream == "" {
-		return nil, nil, nil, fmt.Errorf("%s names no stream: write it as the last element, such as rtmp://host/live/NAME", rawURL)
-	}
-	o := overrtmp.DialOptions{Events: ce}
-	o.Connect.ClassicOnly = r.Classic
-	if r.Plain {
-		o.Dialer.Handshake = rtmp.HandshakePlain
-	}
-	if r.AMF3 {
-		o.Connect.Encoding = netconn.AMF3
-	}
-	if r.Insecure {
-		o.Dialer.TLSConfig = &tls.Config{InsecureSkipVerify: true}
-	}
-	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
-	defer cancel()
-	client, err := overrtmp.Dial(ctx, rawURL, o)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("connecting to %s: %w", u.Host, err)
-	}
-	stream, err := client.CreateStream(ctx, se)
-	if err != nil {
-		client.Close()
-		return nil, nil, nil, fmt.Errorf("createStream: %w", err)
-	}
-	return client, stream, u, nil
-}
 
 // PublishCmd publishes an FLV file in real time.
 type PublishCmd struct {
@@ -92,18 +46,21 @@ func (c *PublishCmd) Run(ctx context.Context) error {
 	if err := c.looksPlayable(in); err != nil {
 		return err
 	}
-	client, stream, u, err := c.open(ctx, c.URL, netconn.ClientEvents{}, netconn.StreamEvents{})
+	client, stream, name, err := c.open(ctx, c.URL, netconn.ClientEvents{}, netconn.StreamEvents{})
 	if err != nil {
 		return err
 	}
 	defer client.Close()
+	if c.Fast {
+		stream.SetLifetimes(netconn.Lifetimes{Audio: -1, Video: -1, PreviousGroup: -1})
+	}
 	pctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	if err := stream.Publish(pctx, u.Stream, "live"); err != nil {
-		return fmt.Errorf("publishing %s: %w", u.Stream, err)
+	if err := stream.Publish(pctx, name, "live"); err != nil {
+		return fmt.Errorf("publishing %s: %w", name, err)
 	}
 	p := filePublisher{cmd: c, stream: stream, begun: time.Now(), length: duration(in)}
-	p.bar = newBar(p.length, "publishing "+u.Stream)
+	p.bar = newBar(p.length, "publishing "+name)
 	for {
 		if err = p.file(ctx, in); err != nil || !c.Loop {
 			break
@@ -119,12 +76,12 @@ func (c *PublishCmd) Run(ctx context.Context) error {
 	}
 	end, cancelEnd := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancelEnd()
-	if uerr := stream.Unpublish(end, u.Stream); err == nil {
+	if uerr := stream.Unpublish(end, name); err == nil {
 		err = uerr
 	}
 	client.Close()
 	select {
-	case <-client.Done():
+	case <-client.ended:
 	case <-end.Done():
 	}
 	return err

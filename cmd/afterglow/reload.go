@@ -42,6 +42,7 @@ func (n *node) apply(c *configs.Config, key publishKey) {
 	n.apps.SetConfig(c)
 	n.front.SetConfig(frontConfig(c))
 	n.rtmp.Update(doorLimits(c.Limits))
+	n.rtmfp.apply(c)
 }
 
 func (n *node) notReloaded(err error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"afterglow/apps"
 	"afterglow/configs"
 	"afterglow/netconn"
+	"afterglow/netconn/overrtmfp"
 	"afterglow/netconn/overrtmp"
 	"afterglow/rtmp"
 	"afterglow/streams"
@@ -25,6 +27,8 @@ import (
 type held struct {
 	door     *rtmp.Server // its fields only
 	front    overrtmp.Config
+	rtmfp    overrtmfp.Config
+	peers    configs.Peers
 	hub      streams.Config
 	delivery netconn.Delivery
 	log      *slog.Logger
@@ -53,6 +57,7 @@ func (s spy) look(t *testing.T, n *testNode) held {
 	h := <-s.seen
 	_ = c.Close()
 	h.front, h.log, h.config = n.front.Config(), n.log, n.config.Load()
+	h.rtmfp, h.peers = n.rtmfp.front.Config(), h.config.Application("spy").Peers
 	n.rtmp.Update(func(r *rtmp.Server) {
 		h.door = &rtmp.Server{Limits: r.Limits, HandshakeTimeout: r.HandshakeTimeout, WriteTimeout: r.WriteTimeout,
 			MaxConns: r.MaxConns, MaxConnsPerAddr: r.MaxConnsPerAddr}
@@ -87,6 +92,21 @@ var effects = []struct {
 	{"limits.chunkStreams", "9", func(h held) any { return h.door.Limits.ChunkStreams }, 9},
 	{"limits.streamsPerConnection", "3", func(h held) any { return h.front.NetConn.Streams }, 3},
 	{"limits.pendingBytes", "1MB", func(h held) any { return [2]int{h.front.NetConn.WaitingBytes, h.door.Limits.PendingBytes} }, [2]int{1 << 20, 1 << 20}},
+	{"rtmfp.keepAlive", "3s", func(h held) any { return h.rtmfp.Silence }, 3 * time.Second},
+	{"rtmfp.giveUp", "4s", func(h held) any { return h.rtmfp.GiveUp }, 4 * time.Second},
+	{"rtmfp.clientKeepAlive.server", "11s", func(h held) any { return h.rtmfp.KeepAlive.Server }, 11 * time.Second},
+	{"rtmfp.clientKeepAlive.peers", "12s", func(h held) any { return h.rtmfp.KeepAlive.Peers }, 12 * time.Second},
+	{"rtmfp.clientKeepAlive.serverBehindNAT", "13s", func(h held) any { return h.rtmfp.NATKeepAlive.Server }, 13 * time.Second},
+	{"rtmfp.clientKeepAlive.peersBehindNAT", "14s", func(h held) any { return h.rtmfp.NATKeepAlive.Peers }, 14 * time.Second},
+	{"rtmfp.queueBytes", "1MB", func(h held) any { return h.rtmfp.Limits.QueueBytes }, 1 << 20},
+	{"rtmfp.queueTime", "9s", func(h held) any { return h.rtmfp.Limits.QueueTime }, 9 * time.Second},
+	{"rtmfp.redirect.servers", "127.0.0.9:1", func(h held) any { return fmt.Sprint(h.rtmfp.Redirect) }, "[127.0.0.9:1]"},
+	{"rtmfp.redirect.above", "44", func(h held) any { return h.rtmfp.RedirectAbove }, 44},
+	{"play.lifetime.audio", "1s", func(h held) any { return h.delivery.Lifetimes.Audio }, time.Second},
+	{"play.lifetime.video", "1s", func(h held) any { return h.delivery.Lifetimes.Video }, time.Second},
+	{"play.lifetime.previousGroup", "1s", func(h held) any { return h.delivery.Lifetimes.PreviousGroup }, time.Second},
+	{"peers.introduce", "nobody", func(h held) any { return h.peers.Introduce }, configs.IntroduceNobody},
+	{"peers.introductionsPerClient", "5", func(h held) any { return h.rtmfp.Introductions }, 5},
 	{"shutdown.time", "9s", func(h held) any { return h.config.Shutdown.Time }, 9 * time.Second},
 }
 
@@ -99,6 +119,7 @@ var behaviours = map[string]func(*testing.T){
 	"publish.key":         TestPublishKeyIsReloaded,
 	"publish.takeover":    TestTakeoverIsReloaded,
 	"publish.pingTimeout": TestTakeoverIsReloaded,
+	"rtmfp.redirectors":   TestServerRegistersAtTheRedirectorsOfTheConfiguration,
 }
 
 func TestReloadTakesEffect(t *testing.T) {

@@ -26,8 +26,22 @@ type Options struct {
 	WriteTimeout time.Duration
 }
 
+// Manner is what a test can see of a transport beside the messages that a case is about.
+type Manner struct {
+	// Lanes says that the order of messages holds for each lane alone: a stream's commands and data, its audio, and its video,
+	// each on the way from publishers to viewers, too. Else all messages of a connection keep their order.
+	Lanes bool
+	// Before and After are the lines with which the server accompanies its answer to connect.
+	Before, After []string
+	// Rejects says that a message on a stream that does not exist is turned away by the transport, without a word of the
+	// connection's, which goes on.
+	Rejects bool
+}
+
 // Server is a running server of a Harness.
 type Server interface {
+	// Manner tells what to expect of the transport.
+	Manner() Manner
 	// Dial connects a client, which ends with the test.
 	Dial(t *testing.T, o netconn.ConnectOptions, e netconn.ClientEvents) (*netconn.Client, error)
 	// Open opens a connection and sends nothing on it.
@@ -47,8 +61,28 @@ type Wire interface {
 	// Receive waits for a message. Requests that the transport answers by itself, such as pings, are answered only
 	// while Receive waits.
 	Receive() (netconn.Message, error)
-	// Cut ends the connection without a word.
+	// Settle waits until everything that the server has sent before what was received last is here, and returns what Receive
+	// would have. There is nothing to do where messages cannot overtake each other.
+	Settle() ([]netconn.Message, error)
+	// Cut ends the connection without a word of this protocol.
 	Cut()
+	// Freeze has the client neither hear nor say anything from now on, as if its machine were off. Where it hears only
+	// within Receive there is nothing to do.
+	Freeze()
+}
+
+// Crossing is a Server whose publishers connect to another one, which serves the same handler by another transport.
+type Crossing interface {
+	Server
+	Publishers() Server
+}
+
+// Publishers is the server to which publishers connect.
+func Publishers(s Server) Server {
+	if c, ok := s.(Crossing); ok {
+		return c.Publishers()
+	}
+	return s
 }
 
 // patience is when a test that waits for something gives up. It decides over no outcome but that of a test that fails.

@@ -89,6 +89,7 @@ type Screen struct {
 	packets  []*media.Packet
 	statuses []netconn.Code
 	changed  chan struct{}
+	lanes    bool // audio and video keep no order between each other
 }
 
 // NewScreen makes an empty screen.
@@ -148,6 +149,17 @@ func isPrelude(p *media.Packet) bool {
 	return err == nil && len(values) > 0 && (values[0] == "|RtmpSampleAccess" || values[0] == "onStatus")
 }
 
+// Shows waits for as many packets as are wanted and fails the test if they are others. Where only lanes have an order it compares
+// lane by lane.
+func (s *Screen) Shows(t *testing.T, want ...*media.Packet) {
+	t.Helper()
+	got := s.Frames(t, len(want))
+	if s.lanes {
+		want, got = byLane(want), byLane(got)
+	}
+	Same(t, want, got)
+}
+
 // Status waits until a status has come n times.
 func (s *Screen) Status(t *testing.T, want netconn.Code, n int) {
 	t.Helper()
@@ -196,7 +208,7 @@ func dial(t *testing.T, s Server, o netconn.ConnectOptions) *netconn.Client {
 // Publisher connects a client that publishes a name.
 func Publisher(t *testing.T, s Server, o netconn.ConnectOptions, name string) *netconn.ClientStream {
 	t.Helper()
-	stream, err := dial(t, s, o).CreateStream(soon(t), netconn.StreamEvents{})
+	stream, err := dial(t, Publishers(s), o).CreateStream(soon(t), netconn.StreamEvents{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,6 +222,7 @@ func Publisher(t *testing.T, s Server, o netconn.ConnectOptions, name string) *n
 func Player(t *testing.T, s Server, o netconn.ConnectOptions, name string) (*Screen, *netconn.ClientStream) {
 	t.Helper()
 	screen := NewScreen()
+	screen.lanes = s.Manner().Lanes
 	stream, err := dial(t, s, o).CreateStream(soon(t), screen.Events())
 	if err != nil {
 		t.Fatal(err)
@@ -243,12 +256,29 @@ func (w waker) Wake() {
 	}
 }
 
-// Write publishes packets.
+// Write publishes packets. The server has them then where the transport can tell.
 func Write(t *testing.T, s *netconn.ClientStream, packets ...*media.Packet) {
 	t.Helper()
 	for _, p := range packets {
 		if err := s.Write(soon(t), p); err != nil {
 			t.Fatal(err)
 		}
+	}
+	flush(t, s)
+}
+
+// WriteInTurn publishes packets so that the server has them in this order, by whatever lanes they go: what a viewer that joins
+// late gets begins somewhere in that order.
+func WriteInTurn(t *testing.T, s *netconn.ClientStream, packets ...*media.Packet) {
+	t.Helper()
+	for _, p := range packets {
+		Write(t, s, p)
+	}
+}
+
+func flush(t *testing.T, s *netconn.ClientStream) {
+	t.Helper()
+	if err := s.Flush(soon(t)); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"afterglow/netconn"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // Peer is a client that says exactly what a test has it say, and sees exactly what comes.
@@ -19,10 +20,12 @@ type Peer struct {
 	wire     Wire
 	encoding netconn.Encoding
 	last     float64 // transaction
+	manner   Manner
+	early    []netconn.Message // have come but their lanes were not asked for yet
 }
 
 // NewPeer opens a connection on which nothing has been said.
-func NewPeer(t *testing.T, s Server) *Peer { return &Peer{t: t, wire: s.Open(t)} }
+func NewPeer(t *testing.T, s Server) *Peer { return &Peer{t: t, wire: s.Open(t), manner: s.Manner()} }
 
 // Connected opens a connection and gets it accepted. Properties replace or add to those of the connect command.
 func Connected(t *testing.T, s Server, properties ...amf.Property) *Peer {
@@ -30,6 +33,7 @@ func Connected(t *testing.T, s Server, properties ...amf.Property) *Peer {
 	p := NewPeer(t, s)
 	p.Connect(properties...)
 	p.Until("0 _result 1 ")
+	p.Expect(p.manner.After...)
 	p.Encode(properties...)
 	return p
 }
@@ -120,38 +124,63 @@ func (p *Peer) Send(m netconn.Message) {
 // Cut ends the connection without a word.
 func (p *Peer) Cut() { p.wire.Cut() }
 
-// Receive returns the next message.
+// Freeze has the peer neither hear nor say anything from now on.
+func (p *Peer) Freeze() { p.wire.Freeze() }
+
+// Receive returns the next message of any lane.
 func (p *Peer) Receive() netconn.Message {
 	p.t.Helper()
-	m, err := p.wire.Receive()
+	m, err := p.next(func(netconn.Message) bool { return true })
 	if err != nil {
 		p.t.Fatalf("the connection has ended: %v", err)
 	}
 	return m
 }
 
-// Expect compares what comes next with lines as Describe makes them.
+// Expect compares what comes next, where only lanes have an order what comes next on the lane of each line, with lines as
+// Describe makes them.
 func (p *Peer) Expect(want ...string) {
 	p.t.Helper()
 	got := make([]string, 0, len(want))
-	for range want {
-		m, err := p.wire.Receive()
+	for _, line := range want {
+		m, err := p.next(p.laneOf(line))
 		if err != nil {
 			got = append(got, "end: "+err.Error())
 			break
 		}
 		got = append(got, Describe(m))
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		p.t.Fatalf("messages (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		p.t.Fatalf("messages (-want +got):\n%s\non other lanes: %q", diff, describeAll(p.early))
 	}
 }
 
-// ExpectNothing says that nothing comes before the answer to a command that nobody knows.
+// ExpectNothing says that nothing comes before the answer to a command that nobody knows, nor on other lanes.
 func (p *Peer) ExpectNothing() {
 	p.t.Helper()
 	transaction := p.Call("unknown")
 	p.Expect(p.amf3(`0 _error %v null {level: "error", code: "NetConnection.Call.Failed", description: "Method not found (unknown)."}`, transaction))
+	p.settle()
+	if len(p.early) > 0 {
+		p.t.Fatalf("there is more: %q", describeAll(p.early))
+	}
+}
+
+// settle takes what the server has sent up to now.
+func (p *Peer) settle() {
+	p.t.Helper()
+	more, err := p.wire.Settle()
+	if err != nil {
+		p.t.Fatalf("the connection has ended: %v", err)
+	}
+	p.early = append(p.early, more...)
+}
+
+// Discard forgets what has come on lanes that were not asked for, such as the rest of a stream that was stopped.
+func (p *Peer) Discard() {
+	p.t.Helper()
+	p.settle()
+	p.early = nil
 }
 
 // Answered calls a method and expects its answer.
@@ -161,12 +190,12 @@ func (p *Peer) Answered(method, want string) {
 	p.Expect(want)
 }
 
-// Until skips messages until one begins as said, and returns its line.
+// Until skips messages until one begins as said, and returns its line. Where only lanes have an order it skips none of other lanes.
 func (p *Peer) Until(prefix string) string {
 	p.t.Helper()
 	var seen []string
 	for {
-		m, err := p.wire.Receive()
+		m, err := p.next(p.laneOf(prefix))
 		if err != nil {
 			p.t.Fatalf("%q does not come: %v after\n%s", prefix, err, strings.Join(seen, "\n"))
 		}
@@ -181,7 +210,7 @@ func (p *Peer) Until(prefix string) string {
 // ExpectEnd says that the server ends the connection without another message.
 func (p *Peer) ExpectEnd() {
 	p.t.Helper()
-	if m, err := p.wire.Receive(); err == nil {
+	if m, err := p.next(func(netconn.Message) bool { return true }); err == nil {
 		p.t.Fatalf("the connection goes on with %s", Describe(m))
 	}
 }

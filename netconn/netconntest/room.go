@@ -11,9 +11,11 @@ type Room struct {
 	Hub    *streams.Hub
 	Rights netconn.Rights
 	// Delivery of media; WriteOff is the default here.
-	Delivery netconn.Delivery
-	Connects func(*netconn.Conn, netconn.ConnectRequest, *netconn.Reply[netconn.ConnectAnswer])
-	Calls    func(*netconn.Conn, netconn.CallRequest, *netconn.Reply[netconn.CallAnswer])
+	Delivery   netconn.Delivery
+	Connects   func(*netconn.Conn, netconn.ConnectRequest, *netconn.Reply[netconn.ConnectAnswer])
+	Calls      func(*netconn.Conn, netconn.CallRequest, *netconn.Reply[netconn.CallAnswer])
+	Introduces func(netconn.IntroduceRequest, *netconn.Reply[netconn.IntroduceAnswer])
+	Moves      func(c *netconn.Conn, before netconn.Far)
 	// Gone gets the clients that have disconnected.
 	Gone chan *netconn.Conn
 	// Came gets the clients that were accepted.
@@ -67,6 +69,22 @@ func (r *Room) Call(c *netconn.Conn, q netconn.CallRequest, reply *netconn.Reply
 		return
 	}
 	reply.Give(netconn.CallAnswer{Err: netconn.ErrNoMethod})
+}
+
+// Introduce asks Introduces, or permits.
+func (r *Room) Introduce(q netconn.IntroduceRequest, reply *netconn.Reply[netconn.IntroduceAnswer]) {
+	if r.Introduces != nil {
+		r.Introduces(q, reply)
+		return
+	}
+	reply.Give(netconn.IntroduceAnswer{})
+}
+
+// Moved tells Moves, if it is set.
+func (r *Room) Moved(c *netconn.Conn, before netconn.Far) {
+	if r.Moves != nil {
+		r.Moves(c, before)
+	}
 }
 
 // Unpublished does nothing.

@@ -44,7 +44,8 @@ func streamsAreMade(t *testing.T, h Harness) {
 	p.CreateStream(3)
 	p.Command(3, "deleteStream", 0, nil, 3.0) // on the stream itself
 	p.CreateStream(3)
-	p.Command(0, "createStream", 0, nil) // wants no answer
+	p.Command(0, "createStream", 0, nil) // is answered all the same: librtmfp sends no other
+	p.Expect("0 _result 0 null 4")
 	p.Command(0, "deleteStream", 0, nil, 99.0)
 	p.Command(0, "deleteStream", 0, nil, "x")
 	p.Command(77, "publish", 0, nil, "x") // on no stream
@@ -362,7 +363,7 @@ func leavingPublisher(t *testing.T, h Harness) {
 	p.CreateStream(1)
 	p.Command(1, "play", 0, nil, "x")
 	p.Expect(started("x")...)
-	pub := Connected(t, s)
+	pub := Connected(t, Publishers(s))
 	pub.CreateStream(1)
 	pub.Command(1, "publish", 0, nil, "x")
 	pub.Expect("control 0 1", publishStart("x"))
@@ -376,7 +377,7 @@ func leavingPublisher(t *testing.T, h Harness) {
 func evictedPublisher(t *testing.T, h Harness) {
 	room := NewRoom()
 	s := h.Serve(t, room, Options{})
-	pub := Connected(t, s)
+	pub := Connected(t, Publishers(s))
 	pub.CreateStream(1)
 	pub.Command(1, "publish", 0, nil, "x")
 	pub.Expect("control 0 1", publishStart("x"))

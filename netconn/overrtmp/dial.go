@@ -117,10 +117,12 @@ func (t *clientTransport) Send(m netconn.Message, _ netconn.Treatment) netconn.H
 	return noHandle{}
 }
 
-func (t *clientTransport) Barrier(uint32)  {}
-func (t *clientTransport) Accepted()       {}
-func (t *clientTransport) Publishing(bool) {}
-func (t *clientTransport) Resume()         {}
+func (t *clientTransport) Barrier(uint32)      {}
+func (t *clientTransport) StreamOpened(uint32) {}
+func (t *clientTransport) StreamClosed(uint32) {}
+func (t *clientTransport) Accepted()           {}
+func (t *clientTransport) Publishing(bool)     {}
+func (t *clientTransport) Resume()             {}
 
 func (t *clientTransport) Heard() (uint64, bool) { return t.conn.BytesReceived(), true }
 

@@ -57,8 +57,10 @@ func wireMessage(m netconn.Message) rtmp.Message {
 	return rtmp.Message{Type: rtmp.MessageType(m.Type), Timestamp: m.Timestamp, StreamID: m.StreamID, Payload: m.Payload}
 }
 
-// Barrier has nothing to do where everything is in order.
-func (s *session) Barrier(uint32) {}
+// Barrier, StreamOpened and StreamClosed have nothing to do where everything is in order on one connection.
+func (s *session) Barrier(uint32)      {}
+func (s *session) StreamOpened(uint32) {}
+func (s *session) StreamClosed(uint32) {}
 
 // Accepted says what a server says before its answer to connect (RTMP 1.0 sections 5.4 and 7.2.1.1).
 func (s *session) Accepted() {
@@ -93,7 +95,7 @@ func (s *session) Attach(streamID uint32, source netconn.Source, d netconn.Deliv
 		streamID: streamID,
 		source:   source,
 		class:    s.server.registry.class(classKey{feed, streamID, s.conn.ChunkSize()}),
-		pump:     s.server.registry.join(pumpKey{feed, d}, s, s.server.pace, &s.server.pumps),
+		pump:     s.server.registry.join(pumpKey{feed, netconn.Delivery{Mode: d.Mode, Delay: d.Delay}}, s, s.server.pace, &s.server.pumps),
 	}
 	s.mu.Lock()
 	s.attached = append(s.attached, a)

@@ -25,7 +25,7 @@ func serve(t *testing.T, settings ...string) *server {
 	args := []string{"serve"}
 	for _, s := range append([]string{
 		"data.dir=" + t.TempDir(), "log.level=debug",
-		"rtmp.listen=127.0.0.1:0", "rtmps.listen=127.0.0.1:0", "metrics.listen=127.0.0.1:0",
+		"rtmp.listen=127.0.0.1:0", "rtmfp.listen=127.0.0.1:0", "rtmps.listen=127.0.0.1:0", "metrics.listen=127.0.0.1:0",
 	}, settings...) {
 		args = append(args, "--set", s)
 	}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"strings"
+	"time"
+
+	"afterglow/netconn"
+	"afterglow/netconn/overrtmfp"
+	"afterglow/netconn/overrtmp"
+	"afterglow/rtmfp"
+	"afterglow/rtmfp/flash"
+	"afterglow/rtmp"
+)
+
+// remote is what publish and play have in common.
+type remote struct {
+	Insecure bool          `help:"Take any certificate of an rtmps server."`
+	Plain    bool          `help:"Use the plain handshake of RTMP instead of the digest one."`
+	AMF3     bool          `name:"amf3" help:"Ask for object encoding 3."`
+	Classic  bool          `help:"Do not announce Enhanced RTMP."`
+	Timeout  time.Duration `help:"How long connecting may take." default:"10s"`
+	rtmfpOptions
+}
+
+// rtmfpOptions are those of RTMFP clients.
+type rtmfpOptions struct {
+	KeyLog string `name:"key-log" help:"Append the keys of RTMFP sessions to this file, for afterglow trace." placeholder:"FILE"`
+	Local  string `help:"UDP address that RTMFP uses." default:":0" placeholder:"HOST:PORT"`
+}
+
+// connection is a client of either transport.
+type connection struct {
+	*netconn.Client
+	rtmfp *overrtmfp.Client // nil over RTMP
+	ended <-chan struct{}   // closed when nothing of it is left
+}
+
+// connectOptions are those of the connect command.
+func (r remote) connectOptions() netconn.ConnectOptions {
+	o := netconn.ConnectOptions{ClassicOnly: r.Classic}
+	if r.AMF3 {
+		o.Encoding = netconn.AMF3
+	}
+	return o
+}
+
+// open connects to the URL's application and makes a NetStream for the stream that it names.
+func (r remote) open(ctx context.Context, rawURL string, ce netconn.ClientEvents, se netconn.StreamEvents) (*connection, *netconn.ClientStream, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
+	defer cancel()
+	name, err := streamOf(rawURL)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	c, err := r.connect(ctx, rawURL, ce)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	stream, err := c.CreateStream(ctx, se)
+	if err != nil {
+		c.Close()
+		return nil, nil, "", fmt.Errorf("createStream: %w", err)
+	}
+	return c, stream, name, nil
+}
+
+func isRTMFP(rawURL string) bool { return strings.HasPrefix(rawURL, "rtmfp:") }
+
+// streamOf returns the stream that a URL of either transport names.
+func streamOf(rawURL string) (string, error) {
+	var name, scheme string
+	if isRTMFP(rawURL) {
+		u, err := overrtmfp.ParseURL(rawURL)
+		if err != nil {
+			return "", err
+		}
+		name, scheme = u.Stream, "rtmfp"
+	} else {
+		u, err := rtmp.ParseURL(rawURL)
+		if err != nil {
+			return "", err
+		}
+		name, scheme = u.Stream, "rtmp"
+	}
+	if name == "" {
+		return "", fmt.Errorf("%s names no stream: write it as the last element, such as %s://host/live/NAME", rawURL, scheme)
+	}
+	return name, nil
+}
+
+// connect connects to the URL's application.
+func (r remote) connect(ctx context.Context, rawURL string, e netconn.ClientEvents) (*connection, error) {
+	if isRTMFP(rawURL) {
+		return r.connectRTMFP(ctx, rawURL, r.connectOptions(), e)
+	}
+	o := overrtmp.DialOptions{Events: e, Connect: r.connectOptions()}
+	if r.Plain {
+		o.Dialer.Handshake = rtmp.HandshakePlain
+	}
+	if r.Insecure {
+		o.Dialer.TLSConfig = &tls.Config{InsecureSkipVerify: true}
+	}
+	client, err := overrtmp.Dial(ctx, rawURL, o)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to %s: %w", rawURL, err)
+	}
+	return &connection{Client: client, ended: client.Done()}, nil
+}
+
+// connectRTMFP connects over RTMFP, from sockets of its own.
+func (r rtmfpOptions) connectRTMFP(ctx context.Context, rawURL string, c netconn.ConnectOptions, e netconn.ClientEvents) (*connection, error) {
+	listen := rtmfp.Config{Crypto: flash.Profile{}, Addresses: []string{r.Local}}
+	if r.KeyLog != "" {
+		f, err := openKeyLog(r.KeyLog)
+		if err != nil {
+			return nil, err
+		}
+		listen.KeyLog = func(line string) { fmt.Fprintln(f, line) } // the file is open until the process ends
+	}
+	client, err := overrtmfp.Dial(ctx, rawURL, overrtmfp.DialOptions{Connect: c, Events: e, Listen: listen})
+	if err != nil {
+		return nil, fmt.Errorf("connecting to %s: %w", rawURL, err)
+	}
+	return &connection{Client: client.Client, rtmfp: client, ended: client.Ended()}, nil
+}

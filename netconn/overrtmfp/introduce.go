@@ -1,0 +1,90 @@
+package overrtmfp
+
+import (
+	"net/netip"
+	"time"
+
+	"afterglow/netconn"
+	"afterglow/rtmfp"
+	"afterglow/rtmfp/flash"
+	"afterglow/rtmfp/wire"
+)
+
+// Introduce answers an initiator that seeks a peer (RFC 7016 3.5.1.6, RFC 7425 5.4.1): if the application permits, the peer is told
+// of the initiator's addresses and the initiator of the peer's, those that each has reported of itself as well as the one at
+// which it is seen. It is the rtmfp.Introducer of the server's endpoint.
+func (s *Server) Introduce(i *rtmfp.Introduction) {
+	d, err := flash.ParseDiscriminator(i.Discriminator)
+	if err != nil || d.Fingerprint == nil {
+		i.Ignore()
+		return
+	}
+	peer := *d.Fingerprint
+	request, ok := s.wish(i.From.Addr, peer)
+	if !ok {
+		s.station.stats.NotIntroduced.Add(1)
+		i.Ignore()
+		return
+	}
+	timeout := s.config.Load().NetConn.QuestionTimeout
+	netconn.Introduce(s.handler, request, timeout, func(a netconn.IntroduceAnswer) {
+		i.Core().Post(func() { s.answer(i, peer, request, a) })
+	})
+}
+
+// wish makes the question for the application; false if the initiator asks too often.
+func (s *Server) wish(from netip.AddrPort, peer rtmfp.PeerID) (netconn.IntroduceRequest, bool) {
+	r := netconn.IntroduceRequest{Address: from.String(), PeerID: peer.String()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if to := s.byPeer[peer]; to != nil {
+		r.To = to.conn
+	}
+	asks := &s.strangers
+	if c := s.byAddr[from]; c != nil {
+		r.From = c.conn
+		asks = &c.asked
+	}
+	return r, asks.take(time.Now(), s.config.Load().Introductions)
+}
+
+func (s *Server) answer(i *rtmfp.Introduction, peer rtmfp.PeerID, r netconn.IntroduceRequest, a netconn.IntroduceAnswer) {
+	stats := &s.station.stats
+	switch {
+	case a.Err != nil:
+		stats.NotIntroduced.Add(1)
+		i.Ignore()
+	case len(a.Redirect) > 0:
+		stats.Introduced.Add(1)
+		i.Redirect(addressesOf(a.Redirect, wire.OriginRelay)...)
+	case r.To == nil:
+		i.Ignore()
+	default:
+		stats.Introduced.Add(1)
+		i.To(peer, addressesOf(r.To.PeerAddresses(), wire.OriginLocal)...)
+	}
+}
+
+func addressesOf(addrs []netip.AddrPort, origin wire.Origin) []wire.Address {
+	out := make([]wire.Address, len(addrs))
+	for i, a := range addrs {
+		out[i] = wire.Address{AddrPort: a, Origin: origin}
+	}
+	return out
+}
+
+// allowance is a bucket of permissions that holds those of a second.
+type allowance struct {
+	used float64
+	at   time.Time
+}
+
+func (a *allowance) take(now time.Time, perSecond int) bool {
+	a.used = max(0, a.used-now.Sub(a.at).Seconds()*float64(perSecond))
+	a.at = now
+	if a.used+1 > float64(perSecond) {
+		return false
+	}
+	a.used++
+	return true
+}
