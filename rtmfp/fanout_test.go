@@ -39,62 +39,70 @@ func divisions(t *testing.T, sent map[uint64]wire.UserData, first uint64, body [
 	return d
 }
 
+// viewer is how a session is made that gets a message.
+type viewer struct {
+	conditions simnet.Conditions
+	options    options
+	before     int // bytes that it gets on the flow before
+	v6         bool
+}
+
+// divided sends body to a viewer and says how it was divided.
+func (v viewer) divided(t *testing.T, body []byte) division {
+	t.Helper()
+	w := newWorld(t, 150)
+	hostA, hostB := w.NewHost(at(1, 4000)), w.NewHost(at(2, 1935))
+	if v.v6 {
+		hostA, hostB = w.NewHost(at6(1, 4000)), w.NewHost(at6(2, 1935))
+	}
+	hostA.SetLinks(v.conditions)
+	a, b := w.add(hostA, v.options), w.add(hostB, v.options)
+	near, far := w.connect(a, b)
+	sent := make(map[uint64]wire.UserData)
+	rtmfp.Spy(near.session, func(out bool, plain []byte) {
+		for _, u := range userData(plain) {
+			if out && !u.Abandon {
+				u.Data = slices.Clone(u.Data)
+				sent[u.Sequence] = u
+			}
+		}
+	})
+	var f *rtmfp.SendFlow
+	a.do(func() {
+		f = near.open(t, rtmfp.FlowConfig{Metadata: []byte("video")})
+		sendAll(t, f, []string{content(v.before, 2)})
+	})
+	w.RunFor(10 * time.Second)
+	first := uint64(1 + len(sent))
+	a.do(func() { f.Send(rtmfp.Outgoing{Head: body[:5], Body: body[5:]}) })
+	w.RunFor(10 * time.Second)
+	if far.inboxes[0].count != 2 {
+		t.Fatalf("%d messages arrived", far.inboxes[0].count)
+	}
+	return divisions(t, sent, first, body)
+}
+
 // TestSessionsOfTheSameLimitsDivideAlike sends a body to viewers on a good and on a bad network, on a flow that has carried much and on
-// another, with encryption and without: the fragments are the same. Over IPv6 and with larger packets they are others.
+// another, with one cipher and another: the fragments are the same. Over IPv6 and with larger packets they are others.
 func TestSessionsOfTheSameLimitsDivideAlike(t *testing.T) {
 	body := []byte(content(40_000, 1))
 	lossy := simnet.Conditions{Delay: 30 * time.Millisecond, Loss: 0.05, Rate: 4e6}
-	divided := func(c simnet.Conditions, o options, before int, v6 bool) division {
-		w := newWorld(t, 150)
-		hostA, hostB := w.NewHost(at(1, 4000)), w.NewHost(at(2, 1935))
-		if v6 {
-			hostA, hostB = w.NewHost(at6(1, 4000)), w.NewHost(at6(2, 1935))
-		}
-		hostA.SetLinks(c)
-		a, b := w.add(hostA, o), w.add(hostB, o)
-		near, far := w.connect(a, b)
-		sent := make(map[uint64]wire.UserData)
-		rtmfp.Spy(near.session, func(out bool, plain []byte) {
-			for _, u := range userData(plain) {
-				if out && !u.Abandon {
-					u.Data = slices.Clone(u.Data)
-					sent[u.Sequence] = u
-				}
-			}
-		})
-		var f *rtmfp.SendFlow
-		a.do(func() {
-			f = near.open(t, rtmfp.FlowConfig{Metadata: []byte("video")})
-			sendAll(t, f, []string{content(before, 2)})
-		})
-		w.RunFor(10 * time.Second)
-		a.do(func() { f.Send(rtmfp.Outgoing{Head: body[:5], Body: body[5:]}) })
-		w.RunFor(10 * time.Second)
-		if far.inboxes[0].count != 2 {
-			t.Fatalf("%d messages arrived", far.inboxes[0].count)
-		}
-		first := uint64(1)
-		for sent[first].Fragment != wire.End && sent[first].Fragment != wire.Whole {
-			first++
-		}
-		return divisions(t, sent, first+1, body)
-	}
-	protected := options{identity: protect32()}
-	one := divided(simnet.Conditions{}, options{}, 100, false)
-	for what, other := range map[string]division{
-		"on a bad network":    divided(lossy, options{}, 100, false),
-		"after much else":     divided(simnet.Conditions{}, options{}, 100_000, false),
-		"with another cipher": divided(simnet.Conditions{}, protected, 100, false),
+	one := viewer{before: 100}.divided(t, body)
+	for what, other := range map[string]viewer{
+		"on a bad network":    {conditions: lossy, before: 100},
+		"after much else":     {before: 100_000},
+		"with another cipher": {options: options{identity: protect32()}, before: 100},
 	} {
-		if !slices.Equal(one.offsets, other.offsets) || !slices.Equal(one.controls, other.controls) {
-			t.Errorf("%s the message is divided at %d, not at %d", what, other.offsets, one.offsets)
+		if d := other.divided(t, body); !slices.Equal(one.offsets, d.offsets) || !slices.Equal(one.controls, d.controls) {
+			t.Errorf("%s the message is divided at %d, not at %d", what, d.offsets, one.offsets)
 		}
 	}
 	large := options{config: rtmfp.CoreConfig{Limits: rtmfp.Limits{Packet: 1300}}}
-	if other := divided(simnet.Conditions{}, large, 100, false); slices.Equal(one.offsets, other.offsets) {
+	if d := (viewer{options: large, before: 100}).divided(t, body); slices.Equal(one.offsets, d.offsets) {
 		t.Error("with larger packets it is divided the same way")
 	}
-	if a, b := divided(simnet.Conditions{}, options{}, 100, true), divided(lossy, options{}, 100, true); !slices.Equal(a.offsets, b.offsets) {
+	good, bad := viewer{before: 100, v6: true}.divided(t, body), viewer{conditions: lossy, before: 100, v6: true}.divided(t, body)
+	if !slices.Equal(good.offsets, bad.offsets) {
 		t.Error("over IPv6 two sessions do not divide alike")
 	}
 }

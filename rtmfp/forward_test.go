@@ -53,7 +53,8 @@ func TestHellosAreForwardedToSessionsOfOtherShards(t *testing.T) {
 	}))
 	var peers []*end
 	for n := range 2 {
-		peers = append(peers, w.add(w.NewHost(at(byte(10+n), 1935)), options{identity: flash.IdentityConfig{AcceptsAncillary: true}, config: forEver.config}))
+		shared := options{identity: flash.IdentityConfig{AcceptsAncillary: true}, config: forEver.config}
+		peers = append(peers, w.add(w.NewHost(at(byte(10+n), 1935)), shared))
 		if p := peers[n].dial(f.fingerprint(), nil, f.host.Addr(0)); !w.opens(p) {
 			t.Fatal(p.err)
 		}

@@ -59,9 +59,10 @@ func (i *Introduction) To(peer PeerID, others ...wire.Address) {
 	}
 }
 
-// Forward tells the far end of a session of the initiator (RFC 7016 2.3.3), which it then answers itself; so the NATs before both open. It is
-// for redirectors that name several peers at once: it goes beside Redirect, before or after it, and neither needs nor ends the question. The
-// session may belong to any core of the endpoint. A session that is not open, or has had Limits.ForwardedHellos already, is passed over.
+// Forward tells the far end of a session of the initiator (RFC 7016 2.3.3), which it then answers itself; so the NATs before both
+// open. It is for redirectors that name several peers at once: it goes beside Redirect, before or after it, and neither needs nor
+// ends the question. The session may belong to any core of the endpoint. One that is not open, or has had Limits.ForwardedHellos
+// already, is passed over.
 func (i *Introduction) Forward(to *Session) {
 	if i.core.now > i.until {
 		return

@@ -19,6 +19,7 @@ type cli struct {
 	Serve      ServeCmd      `cmd:"" help:"Run the server in the foreground."`
 	Publish    PublishCmd    `cmd:"" help:"Publish an FLV file in real time."`
 	Play       PlayCmd       `cmd:"" help:"Play a live stream into a file."`
+	Peer       PeerCmd       `cmd:"" help:"Stream from client to client over RTMFP."`
 	Bench      BenchCmd      `cmd:"" help:"Measure a server under load."`
 	Config     ConfigCmd     `cmd:"" help:"Check the configuration, or print the default."`
 	Redirector RedirectorCmd `cmd:"" help:"Send RTMFP clients to the least busy of several servers."`

@@ -94,7 +94,7 @@ func streamOf(rawURL string) (string, error) {
 // connect connects to the URL's application.
 func (r remote) connect(ctx context.Context, rawURL string, e netconn.ClientEvents) (*connection, error) {
 	if isRTMFP(rawURL) {
-		return r.connectRTMFP(ctx, rawURL, r.connectOptions(), e)
+		return r.connectRTMFP(ctx, rawURL, overrtmfp.DialOptions{Connect: r.connectOptions(), Events: e})
 	}
 	o := overrtmp.DialOptions{Events: e, Connect: r.connectOptions()}
 	if r.Plain {
@@ -111,16 +111,16 @@ func (r remote) connect(ctx context.Context, rawURL string, e netconn.ClientEven
 }
 
 // connectRTMFP connects over RTMFP, from sockets of its own.
-func (r rtmfpOptions) connectRTMFP(ctx context.Context, rawURL string, c netconn.ConnectOptions, e netconn.ClientEvents) (*connection, error) {
-	listen := rtmfp.Config{Crypto: flash.Profile{}, Addresses: []string{r.Local}}
+func (r rtmfpOptions) connectRTMFP(ctx context.Context, rawURL string, o overrtmfp.DialOptions) (*connection, error) {
+	o.Listen = rtmfp.Config{Crypto: flash.Profile{}, Addresses: []string{r.Local}}
 	if r.KeyLog != "" {
 		f, err := openKeyLog(r.KeyLog)
 		if err != nil {
 			return nil, err
 		}
-		listen.KeyLog = func(line string) { fmt.Fprintln(f, line) } // the file is open until the process ends
+		o.Listen.KeyLog = func(line string) { fmt.Fprintln(f, line) } // the file is open until the process ends
 	}
-	client, err := overrtmfp.Dial(ctx, rawURL, overrtmfp.DialOptions{Connect: c, Events: e, Listen: listen})
+	client, err := overrtmfp.Dial(ctx, rawURL, o)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", rawURL, err)
 	}

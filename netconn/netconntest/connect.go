@@ -376,7 +376,11 @@ func lateAnswer(t *testing.T, h Harness) {
 	packets := Broadcast(0, 10)
 	Write(t, pub, packets...)
 	screen.Shows(t, packets...)
-	if waited := time.Since(begun); waited != 0 {
+	most := time.Duration(0)
+	if s.Manner().Lanes {
+		most = 500 * time.Millisecond // Write waits for acknowledgements
+	}
+	if waited := time.Since(begun); waited > most {
 		t.Errorf("another client waited %v", waited)
 	}
 

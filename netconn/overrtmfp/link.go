@@ -476,9 +476,9 @@ func (l *link) flowEnded(lane *lane, err error) {
 	}
 }
 
-// hungUp follows up on the end of the far end's control flow.
-func (l *link) hungUp(error) {
-	if !l.ended {
+// hungUp follows up on the end of the far end's control flow. What the session ended with, if that is it, is told by itself.
+func (l *link) hungUp(err error) {
+	if err == nil && !l.ended {
 		l.close(ErrHungUp)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // A client that breaks the rules beneath the messages is told why before the connection ends.
 func TestChunkStreamViolationIsToldBeforeTheEnd(t *testing.T) {
 	s := loopback{}.Serve(t, netconntest.NewRoom(), netconntest.Options{}).(*server)
-	c, err := (&rtmp.Dialer{NetDial: s.listen.dial}).Dial(t.Context(), "rtmp://localhost/live")
+	c, err := (&rtmp.Dialer{NetDial: s.DialConn}).Dial(t.Context(), "rtmp://localhost/live")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ type session struct {
 
 func newSession(t *testing.T, s netconntest.Server) *session {
 	t.Helper()
-	nc, err := s.(*server).listen.dial(t.Context(), "", "")
+	nc, err := s.(*server).DialConn(t.Context(), "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestTimePast32BitsOnTheWire(t *testing.T) {
 		room := netconntest.NewRoom()
 		s := memory{}.Serve(t, room, netconntest.Options{ChunkSize: 128}).(*server)
 		open := func() (*netconn.Client, *recorder) {
-			nc, err := s.listen.dial(t.Context(), "", "")
+			nc, err := s.DialConn(t.Context(), "", "")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -160,7 +160,7 @@ func (s *etherSocket) LocalAddr() netip.AddrPort {
 	return s.local
 }
 
-func (s *etherSocket) Stats() udp.Stats          { return udp.Stats{} }
+func (s *etherSocket) Stats() udp.Stats { return udp.Stats{} }
 
 func (s *etherSocket) Close() error {
 	s.ether.mu.Lock()

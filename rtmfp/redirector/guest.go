@@ -143,7 +143,6 @@ func (g *guest) register(payload []byte) error {
 	if !g.server.admitPlace(g, wanted) {
 		return errors.New("too many registered servers")
 	}
-	g.timer.Stop()
 	g.log().Info("server registered", g.about("observed", wanted.observed, "listed", wanted.addresses, "load", g.load)...)
 	g.answer()
 	return nil

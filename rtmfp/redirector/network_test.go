@@ -117,7 +117,8 @@ type node struct {
 // serve opens a server in house n. It has two identities, of which "live" is the one that clients are to find.
 func (w *town) serve(n int) *node {
 	w.t.Helper()
-	s := &node{at: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(n)}), 1935), identity: w.identity(flash.IdentityConfig{AcceptsAncillary: true})}
+	house := netip.AddrFrom4([4]byte{10, 0, 1, byte(n)})
+	s := &node{at: netip.AddrPortFrom(house, 1935), identity: w.identity(flash.IdentityConfig{AcceptsAncillary: true})}
 	s.Endpoint = w.open(rtmfp.Config{Addresses: []string{s.at.String()}, Identity: w.identity(flash.IdentityConfig{})})
 	accept := func(*rtmfp.Session) rtmfp.SessionHandler {
 		s.mu.Lock()

@@ -97,10 +97,7 @@ const stride = 1 << 20
 // maxWeight is the largest weight of a target.
 const maxWeight = 1000
 
-func (p *pool) add(e *place) {
-	e.pass = p.clock // not behind: one that comes late has nothing to make up for
-	p.places = append(p.places, e)
-}
+func (p *pool) add(e *place) { p.places = append(p.places, e) }
 
 func (p *pool) remove(e *place) {
 	if i := slices.Index(p.places, e); i >= 0 {
@@ -195,7 +192,7 @@ func (p *pool) best(l levels, chosen []*place) (best *place) {
 func (p *pool) served(e *place, front bool) {
 	p.turns++
 	next := e.pass
-	if front {
+	if front { // with the clock, so that one that comes late has nothing to make up for
 		p.clock = max(p.clock, e.pass)
 		next = p.clock + stride/e.weight
 	}

@@ -95,6 +95,7 @@ func TestTargetsShareByWeightWithTheLeastLoaded(t *testing.T) {
 	if got := picks(p, 1, 40); strings.Count(got, "A") != 30 {
 		t.Error(got)
 	}
+	heavy.pass = 0
 	p = poolOf(heavy, testPlace("b", 100), testPlace("c", 200))
 	got := picks(p, 1, 40)
 	if strings.Count(got, "A") != 30 || strings.Count(got, "b") != 10 {

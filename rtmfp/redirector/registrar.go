@@ -190,8 +190,9 @@ func (c *RegistrarConfig) setTimes() {
 	set(&c.GiveUp, 10*time.Second)
 }
 
-// SetLoad tells the redirector how busy the server is, in any unit that all servers of the redirector share, such as clients: those with the
-// least are offered first. It is sent with the next report, and again after a session was lost.
+// SetLoad tells the redirector how busy the server is: those with the least are offered first. The unit is the same for all servers of
+// a redirector; best is the number of clients, for redirectors count on one more for each whom they have sent since the last report.
+// It is sent with the next report, and again after a session was lost.
 func (r *Registrar) SetLoad(load uint64) { r.want(func(a *announcement) { a.load = load }) }
 
 // Drain has the redirector offer the server to nobody new, now and after a session was lost. Who asks for it by its fingerprint still

@@ -32,6 +32,9 @@ func TestRegistrarComesBackWhenTheRedirectorDoes(t *testing.T) {
 		if got := s.registrar.Status(); got.State != Registered {
 			t.Fatalf("%+v, %s", got, s.heard())
 		}
+		if w.logs.count("server registered", "load=77") != 1 {
+			t.Error("its load was reported late")
+		}
 		if got := w.lb.Registrations(); len(got) != 1 || got[0].Load != 77 || !got[0].Draining {
 			t.Errorf("%+v", got)
 		}

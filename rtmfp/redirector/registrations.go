@@ -64,8 +64,8 @@ func (g *guest) about(more ...any) []any {
 
 // Stats is what a redirector has counted since it was made.
 type Stats struct {
-	// Hellos are the questions of initiators, Redirects those that were answered, Unanswered those for which there was nobody. Forwards counts the
-	// servers that were told of an initiator.
+	// Hellos are the questions of initiators, Redirects those that were answered, Unanswered those for which there was nobody.
+	// Forwards counts the servers that were told of an initiator.
 	Hellos, Redirects, Unanswered, Forwards uint64
 
 	// Registrations counts servers that came, Gone those that went.

@@ -100,6 +100,11 @@ func (c *ServerConfig) setDefaults() error {
 	if c.Answers < 1 || c.Answers > maxAnswers {
 		return fmt.Errorf("redirector: %d answers: want 1 to %d", c.Answers, maxAnswers)
 	}
+	for user, password := range c.Users {
+		if len(password) == 0 {
+			return fmt.Errorf("redirector: user %q without a password", user)
+		}
+	}
 	c.Targets = slices.Clone(c.Targets)
 	for i := range c.Targets {
 		if err := c.Targets[i].setDefaults(); err != nil {
@@ -227,7 +232,9 @@ func (s *Server) Introduce(i *rtmfp.Introduction) {
 }
 
 // answer gives the addresses for an initiator, and the sessions by which to tell of it.
-func (s *Server) answer(fingerprint *rtmfp.PeerID, from netip.AddrPort, places []*place, sessions []*rtmfp.Session) ([]wire.Address, []*rtmfp.Session) {
+func (s *Server) answer(
+	fingerprint *rtmfp.PeerID, from netip.AddrPort, places []*place, sessions []*rtmfp.Session,
+) ([]wire.Address, []*rtmfp.Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Hellos++

@@ -38,8 +38,9 @@ type Event struct {
 	Session int    `json:"session,omitempty"`
 	ID      string `json:"id,omitempty"`
 
-	// Packet is the header of the packet; only the first event of a packet has one.
+	// Packet is the header of the packet.
 	Packet *PacketHeader `json:"packet,omitempty"`
+	opens  bool          // the first line about the packet, which text shows the header on
 
 	// Chunk is the type of a chunk.
 	Chunk string `json:"chunk,omitempty"`

@@ -86,7 +86,9 @@ func rtmp(number byte, timestamp uint32, payload []byte) []byte {
 	return append(binary.BigEndian.AppendUint32([]byte{number}, timestamp), payload...)
 }
 
-func command(values ...amf.Value) []byte { return rtmp(typeCommand, 0, must(amf.Append0(nil, values...))) }
+func command(values ...amf.Value) []byte {
+	return rtmp(typeCommand, 0, must(amf.Append0(nil, values...)))
+}
 
 func event(number uint16, values ...uint32) []byte {
 	b := binary.BigEndian.AppendUint16(nil, number)

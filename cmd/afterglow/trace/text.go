@@ -59,7 +59,11 @@ func (s *textSink) write(e Event) {
 	s.w.WriteString("  ")
 	s.paint(colorCyan, pad(arrow, widthArrow))
 	fmt.Fprintf(s.w, " %-3s ", session)
-	s.paint(colorDim, pad(describeHeader(e.Packet, e.Kind), widthHeader))
+	header := ""
+	if e.Packet != nil && e.opens {
+		header = e.Packet.String()
+	}
+	s.paint(colorDim, pad(header, widthHeader))
 	s.w.WriteString(" ")
 	what, color := describeKind(e)
 	s.paint(color, pad(what, widthWhat))
@@ -122,11 +126,8 @@ func describeKind(e Event) (what, color string) {
 	return string(e.Kind), colorBold
 }
 
-// describeHeader is the header of a packet: the mode by its letter, then the times in ticks of 4 ms.
-func describeHeader(h *PacketHeader, kind Kind) string {
-	if h == nil || kind != KindChunk && kind != KindPacket {
-		return ""
-	}
+// String is the mode by its letter, and the times in ticks of 4 ms.
+func (h *PacketHeader) String() string {
 	words := []string{strings.ToUpper(h.Mode[:1])}
 	if h.Timestamp != nil {
 		words = append(words, fmt.Sprintf("ts=%d", *h.Timestamp))

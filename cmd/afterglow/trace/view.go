@@ -14,8 +14,9 @@ type view struct {
 	marked
 	session *session // nil for a startup packet
 	from    role
-	header  *PacketHeader // nil once it has been printed
-	nested  bool          // within fragments
+	header  *PacketHeader
+	shown   bool // a line about the packet has been printed
+	nested  bool // within fragments
 }
 
 // show shows a packet of a session.
@@ -78,12 +79,10 @@ func (v *view) event(kind Kind) Event {
 	return e
 }
 
-// print prints an event of the packet, the first one with the packet's header.
+// print prints an event of the packet.
 func (v *view) print(e Event) {
-	e.Packet = v.header
-	if v.tracer.print(e) && (e.Kind == KindChunk || e.Kind == KindPacket) {
-		v.header = nil
-	}
+	e.Packet, e.opens = v.header, !v.shown
+	v.shown = v.tracer.print(e) || v.shown
 }
 
 // chunk shows a chunk, and what comes of it.
