@@ -7,8 +7,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"afterglow/netconn/overrtmfp"
 	"afterglow/rtmfp"
@@ -83,5 +87,54 @@ func TestTakenUDPPortIsExplained(t *testing.T) {
 	err = n.start()
 	if err == nil || !strings.Contains(err.Error(), "rtmfp.listen") || !strings.Contains(err.Error(), "another program has the port") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestMetricsShowTheCountersOfRTMFP(t *testing.T) {
+	n := startNode(t)
+	s := n.rtmfp.front.Stats()
+	for i, counter := range []*atomic.Uint64{
+		&s.Closed, &s.Slow, &s.Dead, &s.Replaced, &s.Abused, &s.Moved, &s.Ignored, &s.FlowsRejected,
+		&s.AudioAbandoned, &s.VideoAbandoned, &s.Introduced, &s.NotIntroduced, &s.Redirected,
+	} {
+		counter.Add(uint64(11 + i))
+	}
+	socket, err := net.Dial("udp", n.addressOf("rtmfp"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	if _, err := socket.Write([]byte{1}); err != nil {
+		t.Fatal(err)
+	}
+	for n.metric(t, `afterglow_rtmfp_dropped_datagrams_total{reason="short"}`) != "1" {
+		runtime.Gosched()
+	}
+	for series, want := range map[string]string{
+		`connections_ended_total{reason="closed"}`:   "11",
+		`connections_ended_total{reason="slow"}`:     "12",
+		`connections_ended_total{reason="dead"}`:     "13",
+		`connections_ended_total{reason="replaced"}`: "14",
+		`connections_ended_total{reason="abused"}`:   "15",
+		"moved_total":                 "16",
+		"ignored_messages_total":      "17",
+		"rejected_flows_total":        "18",
+		"abandoned_audio_total":       "19",
+		"abandoned_video_total":       "20",
+		"introductions_total":         "21",
+		"introductions_refused_total": "22",
+		"redirected_total":            "23",
+		"sessions":                    "0",
+		"sessions_accepted_total":     "0",
+		"sent_bytes_total":            "0",
+		"received_bytes_total":        "1",
+	} {
+		if got := n.metric(t, "afterglow_rtmfp_"+series); got != want {
+			t.Errorf("%s = %q, want %s", series, got, want)
+		}
+	}
+	problems, err := testutil.CollectAndLint(newRTMFPCollector(n.node))
+	if err != nil || len(problems) > 0 {
+		t.Errorf("%v %v", problems, err)
 	}
 }
