@@ -310,7 +310,11 @@ func (c *Client) command(cmd *command) error {
 }
 
 func (c *Client) status(cmd *command) {
-	s := parseStatus(cmd.arg(0))
+	info := cmd.arg(0)
+	if len(cmd.args) == 0 {
+		info = cmd.object // librtmfp, as the publisher of a direct stream, leaves out the null before it
+	}
+	s := parseStatus(info)
 	if stream := c.stream(cmd.streamID); stream != nil {
 		stream.status(s)
 		return

@@ -88,6 +88,10 @@ func (s *ClientStream) Publish(ctx context.Context, name, kind string) error {
 			return err
 		}
 	}
+	// The server shall have released the name before it is asked for it.
+	if err := c.flush(ctx, 0); err != nil {
+		return err
+	}
 	if err := s.send("publish", name, kind); err != nil {
 		return err
 	}
@@ -112,18 +116,21 @@ func (s *ClientStream) Unpublish(ctx context.Context, name string) error {
 
 // Flush waits until everything handed to the transport is delivered, or given up, where its messages can overtake each other. Else
 // it does not wait.
-func (s *ClientStream) Flush(ctx context.Context) error {
-	f, ok := s.client.transport.(Flusher)
+func (s *ClientStream) Flush(ctx context.Context) error { return s.client.flush(ctx, s.id) }
+
+// flush is ClientStream.Flush, for the connection's own messages with stream 0.
+func (c *Client) flush(ctx context.Context, streamID uint32) error {
+	f, ok := c.transport.(Flusher)
 	if !ok {
 		return nil
 	}
 	select {
-	case <-f.Flushed(s.id):
+	case <-f.Flushed(streamID):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-s.client.Done():
-		return s.client.explain(ErrDisconnected)
+	case <-c.Done():
+		return c.explain(ErrDisconnected)
 	}
 }
 

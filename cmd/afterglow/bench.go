@@ -11,7 +11,7 @@ import (
 
 // BenchCmd measures a server under load.
 type BenchCmd struct {
-	Run         benchRunCmd         `cmd:"" default:"withargs" help:"Publishers and players against any RTMP server (the default)."`
+	Run         benchRunCmd         `cmd:"" default:"withargs" help:"Publishers and players against any server of RTMP or RTMFP (the default)."`
 	Floor       benchFloorCmd       `cmd:"" help:"The same bytes with no protocol, for the ratio."`
 	Abuse       bench.AbuseCmd      `cmd:"" help:"Attack a server on this machine, beside innocent players."`
 	RTMFP       BenchRTMFPCmd       `cmd:"" name:"rtmfp" help:"The RTMFP library by itself: bursts, bulk, handshakes, idle sessions, floods."`
@@ -22,6 +22,11 @@ type BenchCmd struct {
 func (BenchCmd) Help() string {
 	return `Players cost next to nothing: one thread, no copies, sockets with 1,448-byte segments. Every frame that a
 publisher sends carries a number and a time, from which players tell gaps and latency.
+
+Players over RTMFP are sessions with a certificate each, 64 on a socket (--sessions-per-socket). Where the server is at
+an address of 127.0.0.0/8, every session has an address of its own of that network. Elsewhere those of a socket share
+one, and some servers take one session from an address: --sessions-per-socket 1 is for them. They gather what arrives
+for half a millisecond. Frames that the server gives up at a deadline are missing ones, and told apart.
 
 Join time runs from connect to the first keyframe. A server without an instant picture lets players wait for the
 next one, of which there is one in two seconds: join slowly then (--rate 100), so that they meet all its phases.
@@ -41,6 +46,15 @@ A server that runs already, in four steps, beside two players that misbehave:
 
   afterglow bench --url rtmp://127.0.0.1/live --pid 4711 --steps 50,500,1000,2000 --never-read 1 --slow 1:10kB/s
 
+Over RTMFP, from a publisher over RTMP; without --publish-url publishers go to the first --url:
+
+  afterglow bench --url rtmfp://127.0.0.1/live --publish-url rtmp://127.0.0.1/live --start 'afterglow serve' \
+    --server-cpu 0 --client-cpu 1 --steps 50,200 --memory-from 10
+
+A quarter of the players over RTMFP, in the same streams, with a row for each transport:
+
+  afterglow bench --url rtmp://127.0.0.1/live --url rtmfp://127.0.0.1/live --rtmfp-share 0.25 -n 400 --publishers 4
+
 What the machine could do at best:
 
   afterglow bench floor --server-cpu 0 --client-cpu 1 -n 500
@@ -55,6 +69,7 @@ type benchRunCmd struct {
 func (benchRunCmd) Help() string {
 	return `Example:
   afterglow bench --url rtmp://127.0.0.1/live --pid "$(pidof -s afterglow)" -n 500
+  afterglow bench --url rtmfp://127.0.0.1/live --pid "$(pidof -s afterglow)" -n 200
 
 See afterglow bench --help for what is measured, and for more examples.`
 }

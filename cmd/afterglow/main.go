@@ -23,6 +23,7 @@ type cli struct {
 	Bench      BenchCmd      `cmd:"" help:"Measure a server under load."`
 	Config     ConfigCmd     `cmd:"" help:"Check the configuration, or print the default."`
 	Redirector RedirectorCmd `cmd:"" help:"Send RTMFP clients to the least busy of several servers."`
+	Trace      TraceCmd      `cmd:"" help:"Decode captured RTMFP, given the keys."`
 	Version    VersionCmd    `cmd:"" help:"Print the version."`
 }
 

@@ -147,7 +147,7 @@ func (c *PeerPlayCmd) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	p := &recorder{cmd: &c.recording, end: cancel}
+	p := newRecorder(&c.recording, c.URL, cancel)
 	if err := p.create(); err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ Over RTMFP a player may say in the stream's name for how many seconds sound and 
 func (c *PlayCmd) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	p := &recorder{cmd: &c.recording, end: cancel}
+	p := newRecorder(&c.recording, c.URL, cancel)
 	if err := p.create(); err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ type recorder struct {
 	out  *flv.Writer
 
 	mu      sync.Mutex
+	lanes   *interleaver // over transports on which kinds of media overtake each other
 	started bool
 	first   uint32
 	last    uint32
@@ -43,6 +44,15 @@ type recorder struct {
 	data    int
 	size    int64 // payload bytes
 	codecs  [2]string
+}
+
+// newRecorder makes what records a stream of a URL. end is called when nothing more is wanted.
+func newRecorder(r *recording, url string, end context.CancelCauseFunc) *recorder {
+	p := &recorder{cmd: r, end: end}
+	if isRTMFP(url) {
+		p.lanes = &interleaver{write: p.write}
+	}
+	return p
 }
 
 func (p *recorder) create() error {
@@ -70,13 +80,22 @@ func (p *recorder) packet(m *media.Packet) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.count(m)
-	if p.out != nil {
-		if err := p.out.WritePacket(m); err != nil && !errors.Is(err, flv.ErrAMF3) && !errors.Is(err, flv.ErrTooLarge) {
-			p.end(err)
-		}
+	switch {
+	case p.out == nil:
+	case p.lanes != nil:
+		p.lanes.add(m)
+	default:
+		p.write(m)
 	}
 	if d := p.cmd.Duration; d > 0 && p.started && time.Duration(p.last-p.first)*time.Millisecond >= d {
 		p.end(errEnded)
+	}
+}
+
+// write writes a packet to the file.
+func (p *recorder) write(m *media.Packet) {
+	if err := p.out.WritePacket(m); err != nil && !errors.Is(err, flv.ErrAMF3) && !errors.Is(err, flv.ErrTooLarge) {
+		p.end(err)
 	}
 }
 
@@ -165,6 +184,9 @@ func (p *recorder) close() error {
 	defer p.mu.Unlock()
 	if p.out == nil {
 		return nil
+	}
+	if p.lanes != nil {
+		p.lanes.flush()
 	}
 	err := p.out.Close()
 	p.out = nil

@@ -59,14 +59,17 @@ func timestampsGoOn(t *testing.T, h Harness) {
 		pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, name)
 		screen, _ := Player(t, s, netconn.ConnectOptions{App: "live"}, name)
 		want := Broadcast(from, 60)
-		WriteInTurn(t, pub, want...)
+		const last = 102 // of the keyframes
+		Write(t, pub, want[:last]...)
+		Write(t, pub, want[last])
+		Write(t, pub, want[last+1:]...)
 		screen.Shows(t, want...)
 		late, _ := Player(t, s, netconn.ConnectOptions{App: "live"}, name)
-		key := want[102] // the last of six keyframes
+		key := want[last]
 		if !key.Keyframe {
 			t.Fatal("the test looks at the wrong packet")
 		}
-		again := append([]*media.Packet{want[0].WithTimestamp(key.Timestamp), want[1].WithTimestamp(key.Timestamp)}, want[102:]...)
+		again := append([]*media.Packet{want[0].WithTimestamp(key.Timestamp), want[1].WithTimestamp(key.Timestamp)}, want[last:]...)
 		late.Shows(t, again...)
 	}
 }
@@ -78,7 +81,9 @@ func lateJoiner(t *testing.T, h Harness) {
 	if err := pub.SetDataFrame(soon(t), 0, "onMetaData", amf.NewECMAArray(amf.Property{Name: "width", Value: 1280.0})); err != nil {
 		t.Fatal(err)
 	}
-	WriteInTurn(t, pub, videoConfig(0), audioConfig(0), keyframe(0, 1), interframe(40, 1), sound(50, 1), keyframe(80, 2), sound(90, 1), interframe(120, 2))
+	Write(t, pub, videoConfig(0), audioConfig(0), keyframe(0, 1), interframe(40, 1), sound(50, 1))
+	Write(t, pub, keyframe(80, 2))
+	Write(t, pub, sound(90, 1), interframe(120, 2))
 	first.Frames(t, 9)
 
 	p := Connected(t, s)
@@ -243,7 +248,9 @@ func enhancedBecomesClassic(t *testing.T, h Harness) {
 	s := h.Serve(t, NewRoom(), Options{})
 	pub := Publisher(t, s, netconn.ConnectOptions{App: "live"}, "x")
 	live, _ := Player(t, s, netconn.ConnectOptions{App: "live", ClassicOnly: true}, "x")
-	WriteInTurn(t, pub, enhancedAVC...)
+	Write(t, pub, enhancedAVC[:2]...)
+	Write(t, pub, enhancedAVC[2])
+	Write(t, pub, enhancedAVC[3:]...)
 	live.Shows(t, classicAVC...)
 	late, _ := Player(t, s, netconn.ConnectOptions{App: "live", ClassicOnly: true}, "x")
 	want := append([]*media.Packet{classicAVC[0].WithTimestamp(40), classicAVC[1].WithTimestamp(40)}, classicAVC[2:]...)

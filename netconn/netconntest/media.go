@@ -256,7 +256,8 @@ func (w waker) Wake() {
 	}
 }
 
-// Write publishes packets. The server has them then where the transport can tell.
+// Write publishes packets. The server has them then, where the transport can tell: where only lanes have an order, what is written
+// after that comes behind it on all of them.
 func Write(t *testing.T, s *netconn.ClientStream, packets ...*media.Packet) {
 	t.Helper()
 	for _, p := range packets {
@@ -264,20 +265,6 @@ func Write(t *testing.T, s *netconn.ClientStream, packets ...*media.Packet) {
 			t.Fatal(err)
 		}
 	}
-	flush(t, s)
-}
-
-// WriteInTurn publishes packets so that the server has them in this order, by whatever lanes they go: what a viewer that joins
-// late gets begins somewhere in that order.
-func WriteInTurn(t *testing.T, s *netconn.ClientStream, packets ...*media.Packet) {
-	t.Helper()
-	for _, p := range packets {
-		Write(t, s, p)
-	}
-}
-
-func flush(t *testing.T, s *netconn.ClientStream) {
-	t.Helper()
 	if err := s.Flush(soon(t)); err != nil {
 		t.Fatal(err)
 	}

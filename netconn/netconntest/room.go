@@ -10,24 +10,29 @@ import (
 type Room struct {
 	Hub    *streams.Hub
 	Rights netconn.Rights
-	// Delivery of media; WriteOff is the default here.
+	// Delivery of media; by default here it waits for nothing and gives nothing up.
 	Delivery   netconn.Delivery
 	Connects   func(*netconn.Conn, netconn.ConnectRequest, *netconn.Reply[netconn.ConnectAnswer])
 	Calls      func(*netconn.Conn, netconn.CallRequest, *netconn.Reply[netconn.CallAnswer])
 	Introduces func(netconn.IntroduceRequest, *netconn.Reply[netconn.IntroduceAnswer])
 	Moves      func(c *netconn.Conn, before netconn.Far)
+	// Takes has a publisher take its name from whoever has it.
+	Takes bool
 	// Gone gets the clients that have disconnected.
 	Gone chan *netconn.Conn
 	// Came gets the clients that were accepted.
 	Came chan *netconn.Conn
 }
 
+// Forever are the lifetimes of media that is never given up.
+var Forever = netconn.Lifetimes{Audio: -1, Video: -1, PreviousGroup: -1}
+
 // NewRoom makes a room with all rights.
 func NewRoom() *Room {
 	return &Room{
 		Hub:      streams.NewHub(streams.Config{}),
 		Rights:   netconn.AllRights,
-		Delivery: netconn.Delivery{Mode: netconn.WriteOff},
+		Delivery: netconn.Delivery{Mode: netconn.WriteOff, Lifetimes: Forever},
 		Gone:     make(chan *netconn.Conn, 100),
 		Came:     make(chan *netconn.Conn, 100),
 	}
@@ -48,9 +53,9 @@ func (r *Room) Connect(c *netconn.Conn, q netconn.ConnectRequest, reply *netconn
 	r.Came <- c
 }
 
-// Publish gives the name to who asks first.
+// Publish gives the name to who asks first, or last if Takes is set.
 func (r *Room) Publish(c *netconn.Conn, q netconn.PublishRequest, reply *netconn.Reply[netconn.PublishAnswer]) {
-	p, err := r.Hub.Publish(q.Name, streams.Claim{Owner: c, Evicted: q.Stream.Evict})
+	p, err := r.Hub.Publish(q.Name, streams.Claim{Owner: c, Evicted: q.Stream.Evict, Take: r.Takes})
 	if err != nil {
 		err = netconn.Status{Code: netconn.PublishBadName}
 	}

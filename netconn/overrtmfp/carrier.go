@@ -12,6 +12,7 @@ type carrier struct {
 	owner   carrierOwner
 	session *rtmfp.Session
 	links   []*link
+	watch   *watch // of a client's session, nil of a server's
 }
 
 // carrierOwner decides what may happen on a session, and is told of its end.
@@ -59,6 +60,7 @@ func (c *carrier) add(l *link) {
 		c.links = slices.DeleteFunc(c.links, func(k *link) bool { return k == l })
 		c.owner.linkEnded(c, l)
 	}
+	l.watch = c.watch
 	c.links = append(c.links, l)
 }
 
@@ -67,6 +69,7 @@ func (c *carrier) Moved(*rtmfp.Session, rtmfp.Path) { c.owner.moved(c) }
 
 // Closed ends all links.
 func (c *carrier) Closed(_ *rtmfp.Session, err error) {
+	c.watch.stop()
 	for _, l := range slices.Clone(c.links) {
 		l.finish(reasonOf(err))
 	}

@@ -11,6 +11,7 @@ const (
 	defaultQueueBytes           = 4 << 20
 	defaultQueueTime            = 20 * time.Second
 	defaultControlBytes         = 2 << 20
+	defaultDelay                = 100 * time.Millisecond // of fixed delivery
 	defaultConnectTime          = 30 * time.Second
 	defaultMessageBeforePublish = 1 << 20
 	defaultMessage              = 1<<24 - 1

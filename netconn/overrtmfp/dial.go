@@ -190,7 +190,7 @@ func (c *Client) begins(e netconn.ClientEvents) error {
 	c.Client = netconn.NewClient(l, e)
 	l.end = c.Client
 	c.link = l
-	carried.session = c.session
+	carried.session, carried.watch = c.session, newWatch(c.session)
 	carried.add(l)
 	return nil
 }

@@ -134,7 +134,8 @@ func (s *server) Dial(t *testing.T, o netconn.ConnectOptions, e netconn.ClientEv
 
 func (s *server) dial(t *testing.T, o netconn.ConnectOptions, e netconn.ClientEvents) (*overrtmfp.Client, error) {
 	c, err := overrtmfp.Dial(t.Context(), "rtmfp://localhost/"+o.App, overrtmfp.DialOptions{
-		Connect: o, Events: e, Listen: s.site().config, Addresses: s.endpoint.Addrs(), Log: quiet, Identity: identity(t, false)})
+		Connect: o, Events: e, Listen: s.site().config, Addresses: s.endpoint.Addrs(), Log: quiet, Identity: identity(t, false),
+		Limits: overrtmfp.Limits{Lifetimes: netconntest.Forever}})
 	if err == nil {
 		t.Cleanup(func() {
 			c.Close()

@@ -37,8 +37,13 @@ func (f *inflow) Message(_ *rtmfp.ReceiveFlow, m rtmfp.Message) {
 	message := netconn.Message{
 		Type: m.Data[0], Timestamp: binary.BigEndian.Uint32(m.Data[1:]), StreamID: f.streamID, Payload: bytes.Clone(m.Data[headSize:]),
 	}
-	if message.Type == netconn.TypeUserControl && f.control(message.Payload) {
-		return
+	switch message.Type {
+	case netconn.TypeUserControl:
+		if f.control(message.Payload) {
+			return
+		}
+	case netconn.TypeAudio, netconn.TypeVideo:
+		l.watch.fed()
 	}
 	l.deliver(message)
 }

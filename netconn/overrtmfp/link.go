@@ -46,7 +46,9 @@ type link struct {
 	inflows    map[*inflow]struct{}
 	opened     map[uint32]bool // streams that the far end may use
 	streams    map[uint32]*outStream
+	leaving    map[*outStream]struct{} // closed, with flows that have not ended
 	syncs      flowSyncs
+	watch      *watch // of a client's link
 	paused     bool
 	large      bool // the far end publishes
 	trusting   bool // the far end may always send large messages
@@ -252,19 +254,15 @@ func (l *link) checkTime() {
 		return
 	}
 	l.noteRoundTrip()
-	limit := l.station.limits().QueueTime
-	now := l.session.Core().Now()
+	var longest time.Duration
 	for _, s := range l.streams {
-		for k := range s.lanes {
-			lane := &s.lanes[k]
-			if lane.flow == nil || lane.ended || k != int(laneData) {
-				continue
-			}
-			if at, ok := lane.flow.Oldest(); ok && now.Sub(at) > limit {
-				l.abort(fmt.Errorf("%w: something has waited for %v", ErrSlow, now.Sub(at).Round(time.Second)))
-				return
-			}
-		}
+		longest = max(longest, s.waited())
+	}
+	for s := range l.leaving {
+		longest = max(longest, s.waited())
+	}
+	if longest > l.station.limits().QueueTime {
+		l.abort(fmt.Errorf("%w: something has waited for %v", ErrSlow, longest.Round(time.Second)))
 	}
 }
 
@@ -324,26 +322,38 @@ func (l *link) StreamClosed(id uint32) {
 		}
 		delete(l.opened, id)
 		if s := l.streams[id]; s != nil {
-			s.close()
-			l.forget(s)
+			l.leave(s)
 		}
 	})
 }
 
-// forget drops a stream whose flows have ended and that is not used any more.
-func (l *link) forget(s *outStream) {
-	if l.opened[s.id] || !s.over() {
-		return
-	}
-	s.release()
+// leave ends a stream's flows behind what is queued. Its ID may have another stream before they have ended.
+func (l *link) leave(s *outStream) {
 	delete(l.streams, s.id)
 	l.mu.Lock()
 	delete(l.views, s.id)
 	l.mu.Unlock()
+	if l.leaving == nil {
+		l.leaving = make(map[*outStream]struct{})
+	}
+	l.leaving[s] = struct{}{}
+	s.close()
+	l.forget(s)
+}
+
+// forget drops a stream that was closed and whose flows have ended.
+func (l *link) forget(s *outStream) {
+	if _, leaving := l.leaving[s]; leaving && s.over() {
+		s.release()
+		delete(l.leaving, s)
+	}
 }
 
 // Attach begins to pull a stream's media.
 func (l *link) Attach(streamID uint32, source netconn.Source, d netconn.Delivery) netconn.Waker {
+	if d.Mode == netconn.WriteFixed && d.Delay <= 0 {
+		d.Delay = defaultDelay
+	}
 	feed := source.Feed()
 	if feed == nil {
 		feed = source
@@ -457,6 +467,11 @@ func (l *link) flushedAll() bool {
 			return false
 		}
 	}
+	for s := range l.leaving {
+		if !s.over() {
+			return false
+		}
+	}
 	return true
 }
 
@@ -509,6 +524,9 @@ func (l *link) finish(reason error) {
 	}
 	clear(l.inflows)
 	for _, s := range l.streams {
+		s.release()
+	}
+	for s := range l.leaving {
 		s.release()
 	}
 	l.end.Closed(l.reason)

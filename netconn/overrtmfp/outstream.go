@@ -1,6 +1,8 @@
 package overrtmfp
 
 import (
+	"time"
+
 	"afterglow/netconn"
 	"afterglow/rtmfp"
 )
@@ -109,6 +111,19 @@ func (s *outStream) flush(c chan struct{}) {
 		return
 	}
 	s.flushed = append(s.flushed, c)
+}
+
+// waited is how long the oldest of what must arrive has been unacknowledged.
+func (s *outStream) waited() time.Duration {
+	l := &s.lanes[laneData]
+	if l.over() {
+		return 0
+	}
+	at, ok := l.flow.Oldest()
+	if !ok {
+		return 0
+	}
+	return s.link.session.Core().Now().Sub(at)
 }
 
 // close ends the stream's flows behind what is queued on them.

@@ -64,7 +64,7 @@ func (p *peers) accept(s *rtmfp.Session) rtmfp.SessionHandler {
 // open notes a session. The caller holds mu.
 func (p *peers) open(s *rtmfp.Session, peer rtmfp.PeerID, accepted bool) *peerSession {
 	q := &peerSession{peers: p, peer: peer, accepted: accepted}
-	q.carrier = carrier{owner: q, session: s}
+	q.carrier = carrier{owner: q, session: s, watch: newWatch(s)}
 	p.sessions[peer] = q
 	if p.keepAlive > 0 && s != nil {
 		s.SetKeepAlive(p.keepAlive, 0)
@@ -115,7 +115,7 @@ func (p *peers) serverAddress() (netip.AddrPort, error) {
 
 // Opened lists the session before anything comes on it.
 func (q *peerSession) Opened(s *rtmfp.Session) {
-	q.session = s
+	q.session, q.watch = s, newWatch(s)
 	p := q.peers
 	p.mu.Lock()
 	defer p.mu.Unlock()

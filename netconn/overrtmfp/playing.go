@@ -96,6 +96,7 @@ func (p *playing) packet(m *media.Packet) {
 			return
 		}
 	}
+	p.stream.link.watch.fed()
 	p.stream.stats.sent(kind)
 	if p.stream.lanes[kind].send(&w) {
 		return

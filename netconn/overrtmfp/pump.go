@@ -19,7 +19,8 @@ type pumpKey struct {
 }
 
 // pump wakes the viewers of a feed on one shard: a publisher posts to the shard once for each round, however many packets and
-// viewers there are.
+// viewers there are. A shard that is busy comes to it later and then finds more packets, so that the rounds of adaptive delivery
+// need no timer; those of fixed delivery are as far apart as the delay says.
 type pump struct {
 	key     pumpKey
 	post    func(func()) bool
@@ -31,10 +32,16 @@ type pump struct {
 
 // Wake has the viewers pull, soon.
 func (p *pump) Wake() {
-	if !p.woken.Swap(true) {
-		p.post(p.run)
+	switch {
+	case p.woken.Swap(true):
+	case p.key.mode == netconn.WriteFixed:
+		time.AfterFunc(p.key.delay, p.start)
+	default:
+		p.start()
 	}
 }
+
+func (p *pump) start() { p.post(p.run) }
 
 // round lets each viewer pull. It runs on the shard.
 func (p *pump) round() {

@@ -21,6 +21,7 @@ func TestClientIsRedirectedToARegisteredServer(t *testing.T) {
 		if got := w.visit(); got != "10.0.1.1" {
 			t.Fatal("the client is at", got)
 		}
+		w.settle()
 		// The server was told of the client, and has answered it itself.
 		if st := s.Stats(); s.count() != 1 || st.FIHellos != 1 || st.RHellosSent == 0 {
 			t.Errorf("%d clients, %d FIHellos, %d RHellos", s.count(), st.FIHellos, st.RHellosSent)

@@ -147,9 +147,20 @@ func (p *started) wait(t *testing.T) {
 // awaitLine waits until n lines of the program's log have all of the words, and returns the last of them.
 func (p *started) awaitLine(t *testing.T, n int, words ...string) string {
 	t.Helper()
+	return p.awaitIn(t, &p.stderr, n, words...)
+}
+
+// awaitOutput waits until a line on the program's standard output has all of the words, and returns it.
+func (p *started) awaitOutput(t *testing.T, words ...string) string {
+	t.Helper()
+	return p.awaitIn(t, &p.stdout, 1, words...)
+}
+
+func (p *started) awaitIn(t *testing.T, o *output, n int, words ...string) string {
+	t.Helper()
 	timeout := time.After(patience)
 	for {
-		text, more := p.stderr.next()
+		text, more := o.next()
 		seen := 0
 		for line := range strings.Lines(text) {
 			if !hasAll(line, words) {

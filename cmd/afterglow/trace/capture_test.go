@@ -256,6 +256,35 @@ func TestFragmentsOfIPv6AreJoined(t *testing.T) {
 	}
 }
 
+func TestFragmentsBehindTheEndCompleteNothing(t *testing.T) {
+	var j ipJoiner
+	for _, p := range []ipPacket{
+		{offset: 0, more: true, payload: make([]byte, 8)}, {offset: 800, more: true, payload: make([]byte, 8)},
+		{offset: 16, payload: make([]byte, 8)},
+	} {
+		if whole, ok := j.add(time.Time{}, p); ok {
+			t.Errorf("%d bytes of three fragments with a hole", len(whole))
+		}
+	}
+}
+
+func TestLengthOfUDPCounts(t *testing.T) {
+	var n network
+	packet := udp4("hello, padding")
+	packet[25] = udpHeader + 5
+	if d, _ := n.datagram(Frame{Link: LinkRaw, Data: packet}); string(d.payload) != "hello" || d.cut {
+		t.Errorf("%q %v", d.payload, d.cut)
+	}
+	packet[25] = 100
+	if d, _ := n.datagram(Frame{Link: LinkRaw, Data: packet}); !d.cut {
+		t.Error("not cut")
+	}
+	packet[24], packet[25] = 0, 0
+	if d, _ := n.datagram(Frame{Link: LinkRaw, Data: packet}); string(d.payload) != "hello, padding" {
+		t.Errorf("%q", d.payload)
+	}
+}
+
 func TestFragmentsThatNeverCompleteAreForgotten(t *testing.T) {
 	var j ipJoiner
 	for id := range uint32(1000) {

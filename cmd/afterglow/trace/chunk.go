@@ -132,6 +132,9 @@ func describeAck(a wire.Ack) string {
 
 // describeUserData puts a fragment into words.
 func describeUserData(u wire.UserData) string {
+	if onlyEnd(u) {
+		return fmt.Sprintf("flow %d #%d, end of the flow", u.FlowID, u.Sequence)
+	}
 	text := fmt.Sprintf("flow %d #%d %s, %s", u.FlowID, u.Sequence, u.Fragment, byteCount(len(u.Data)))
 	if u.FSN > 0 && u.FSN != u.Sequence-1 {
 		text += fmt.Sprintf(", forward to #%d", u.FSN)

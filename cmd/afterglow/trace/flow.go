@@ -78,7 +78,6 @@ func (l *sessions) flow(s *session, from role, u wire.UserData, now time.Duratio
 	if u.FSN == u.Sequence { // abandoned
 		f.seen.through--
 	}
-	f.seen.given = f.seen.through
 	l.flows++
 	e.flows[u.FlowID] = f
 	e.order = append(e.order, f)
@@ -114,8 +113,8 @@ func flowOptions(list []byte) (metadata []byte, returns *uint64) {
 	return metadata, returns
 }
 
-// take takes a fragment.
-func (f *flow) take(u wire.UserData, all *sessions) (n news) {
+// take takes a fragment that came at a time.
+func (f *flow) take(u wire.UserData, now time.Duration, all *sessions) (n news) {
 	before := f.held
 	defer func() { all.held += f.held - before }()
 	f.stats.fragments++
@@ -126,21 +125,22 @@ func (f *flow) take(u wire.UserData, all *sessions) (n news) {
 	if u.Final {
 		f.final = u.Sequence
 	}
-	if u.Abandon {
+	if u.Abandon && !n.again && !onlyEnd(u) {
 		f.stats.abandoned++
-		if !n.again {
-			f.lose(u.Sequence, u.Sequence)
-		}
+		f.lose(u.Sequence, u.Sequence)
 	}
 	n.gap = f.advance(u.FSN)
 	if !n.again && !u.Abandon {
 		f.put(u, all.held < maxHeld, &n)
 	}
 	if f.final > 0 && !f.ended && f.seen.through >= f.final {
-		n.ended, f.ended = true, true
+		n.ended, f.ended, f.endedAt = true, true, now
 	}
 	return n
 }
+
+// onlyEnd tells the fragment without data that ends a flow, and is marked as abandoned so as not to be a message, from others.
+func onlyEnd(u wire.UserData) bool { return u.Abandon && u.Final && len(u.Data) == 0 }
 
 // open takes the options with which a flow begins.
 func (f *flow) open(u wire.UserData) bool {
@@ -214,12 +214,13 @@ func (f *flow) put(u wire.UserData, room bool, n *news) {
 		return
 	}
 	first, last := u.Sequence, u.Sequence
-	if left := f.parts[first-1]; left != nil && wantsLeft(u.Fragment) && wantsRight(left.control) {
-		first = left.other
-	} else if wantsLeft(u.Fragment) && first-1 <= f.seen.given {
-		f.stats.broken++ // what belongs before it will never come
+	if f.hopeless(u) {
+		f.stats.broken++
 		f.lose(u.Sequence, u.Sequence)
 		return
+	}
+	if left := f.parts[first-1]; left != nil && wantsLeft(u.Fragment) && wantsRight(left.control) {
+		first = left.other
 	}
 	if right := f.parts[last+1]; right != nil && wantsRight(u.Fragment) && wantsLeft(right.control) {
 		last = right.other
@@ -230,6 +231,12 @@ func (f *flow) put(u wire.UserData, room bool, n *news) {
 	if f.parts[first].control == wire.Begin && f.parts[last].control == wire.End {
 		n.complete, n.message, n.first, n.last = true, f.cut(first, last), first, last
 	}
+}
+
+// hopeless says whether what belongs before or behind a fragment will never come: it was there, and is no more, or was given up.
+func (f *flow) hopeless(u wire.UserData) bool {
+	gone := func(sequence uint64) bool { return sequence <= f.seen.through && f.parts[sequence] == nil }
+	return wantsLeft(u.Fragment) && gone(u.Sequence-1) || wantsRight(u.Fragment) && gone(u.Sequence+1)
 }
 
 // cut takes a run of fragments out.

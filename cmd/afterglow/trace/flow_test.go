@@ -30,7 +30,7 @@ func TestFragmentsMakeAMessageInAnyOrder(t *testing.T) {
 		f := newTestFlow(all, fragmented()[0])
 		var messages []string
 		for _, i := range order {
-			if n := f.take(fragmented()[i], all); n.complete {
+			if n := f.take(fragmented()[i], 0, all); n.complete {
 				messages = append(messages, fmt.Sprintf("%s %d-%d", n.message, n.first, n.last))
 			}
 		}
@@ -46,10 +46,10 @@ func TestMessageOfWhichAPartIsGivenUpIsDropped(t *testing.T) {
 		f := newTestFlow(all, fragmented()[0])
 		for i, u := range fragmented() {
 			if i != missing {
-				f.take(u, all)
+				f.take(u, 0, all)
 			}
 		}
-		n := f.take(wire.UserData{Sequence: 9, FSN: 7, Fragment: wire.Whole, Data: []byte("x")}, all)
+		n := f.take(wire.UserData{Sequence: 9, FSN: 7, Fragment: wire.Whole, Data: []byte("x")}, 0, all)
 		want := fmt.Sprintf("#%d given up by the sender", missing+5)
 		if !strings.HasPrefix(n.gap, want) || all.held != 0 || f.stats.missing != 1 || f.stats.broken == 0 {
 			t.Errorf("without %d: %q, %d bytes held, %+v", missing, n.gap, all.held, f.stats)
@@ -60,11 +60,20 @@ func TestMessageOfWhichAPartIsGivenUpIsDropped(t *testing.T) {
 func TestAbandonedFragmentsBreakTheirMessage(t *testing.T) {
 	all := newSessions()
 	f := newTestFlow(all, fragmented()[0])
-	f.take(fragmented()[0], all)
-	f.take(wire.UserData{Sequence: 6, FSN: 6, Abandon: true}, all)
-	n := f.take(fragmented()[2], all)
+	f.take(fragmented()[0], 0, all)
+	f.take(wire.UserData{Sequence: 6, FSN: 6, Abandon: true}, 0, all)
+	n := f.take(fragmented()[2], 0, all)
 	if n.complete || n.gap != "" || all.held != 0 || f.stats.abandoned != 1 || f.stats.missing != 0 {
 		t.Errorf("%+v, %d bytes held, %+v", n, all.held, f.stats)
+	}
+}
+
+func TestFragmentBehindWhichAnotherIsGivenUpIsNotKept(t *testing.T) {
+	all := newSessions()
+	f := newTestFlow(all, fragmented()[0])
+	f.take(wire.UserData{Sequence: 6, FSN: 4, Abandon: true}, 0, all)
+	if f.take(fragmented()[0], 0, all); all.held != 0 || f.stats.broken != 1 {
+		t.Errorf("%d bytes held, %+v", all.held, f.stats)
 	}
 }
 
@@ -74,7 +83,7 @@ func TestForwardNumberOfAcknowledgedFragmentsDropsNothing(t *testing.T) {
 	f := newTestFlow(all, u[0])
 	u[1].FSN, u[2].FSN = 5, 6
 	for i, u := range u {
-		if n := f.take(u, all); n.gap != "" || n.complete != (i == 2) {
+		if n := f.take(u, 0, all); n.gap != "" || n.complete != (i == 2) {
 			t.Errorf("fragment %d: %+v", i, n)
 		}
 	}
@@ -83,7 +92,7 @@ func TestForwardNumberOfAcknowledgedFragmentsDropsNothing(t *testing.T) {
 func TestFlowThatBeganBeforeTheCaptureIsGuessed(t *testing.T) {
 	all := newSessions()
 	f := newTestFlow(all, wire.UserData{Sequence: 100, FSN: 98})
-	n := f.take(wire.UserData{Sequence: 100, FSN: 98, Data: rtmp(typeControl, 0, event(6, 77))}, all)
+	n := f.take(wire.UserData{Sequence: 100, FSN: 98, Data: rtmp(typeControl, 0, event(6, 77))}, 0, all)
 	if m := f.purpose.message(n.message); !n.complete || m.Type != "control" || m.Text != "ping: time 77" || !strings.Contains(m.Flow, "before") {
 		t.Errorf("%+v %+v", n, m)
 	}
@@ -97,18 +106,18 @@ func TestNumberOfAFlowIsUsedAgain(t *testing.T) {
 	s := all.begin([2]uint32{1, 2}, 0)
 	first := wire.UserData{FlowID: 2, Sequence: 1, HasOptions: true, Final: true, Options: options("one")}
 	f := all.flow(s, initiator, first, 0)
-	if n := f.take(first, all); !n.ended || !n.began || n.complete {
+	if n := f.take(first, time.Minute, all); !n.ended || !n.began || n.complete {
 		t.Fatalf("%+v", n)
 	}
-	if all.flow(s, initiator, first, time.Second) != f {
+	if all.flow(s, initiator, first, time.Minute+time.Second) != f {
 		t.Error("a retransmission is a new flow")
 	}
 	other := first
 	other.Options = options("two")
-	if g := all.flow(s, initiator, other, time.Second); g == f || !g.take(other, all).began || string(g.metadata) != "two" {
+	if g := all.flow(s, initiator, other, time.Second); g == f || !g.take(other, 0, all).began || string(g.metadata) != "two" {
 		t.Error("other metadata are the same flow")
 	}
-	if all.flow(s, initiator, other, time.Hour) == f || len(s.ends[initiator].order) != 2 {
+	if all.flow(s, initiator, other, time.Hour) == f || len(s.ends[initiator].order) != 3 {
 		t.Errorf("%d flows", len(s.ends[initiator].order))
 	}
 }
@@ -169,7 +178,7 @@ func TestFlowsAndSessionsAreLimited(t *testing.T) {
 		for id := range uint64(5) {
 			u := wire.UserData{FlowID: id, Sequence: 1, Fragment: wire.Begin, Data: []byte("held")}
 			if f := all.flow(s, responder, u, 0); f != nil {
-				f.take(u, all)
+				f.take(u, 0, all)
 			}
 		}
 	}
@@ -182,6 +191,20 @@ func TestFlowsAndSessionsAreLimited(t *testing.T) {
 	}
 	if len(all.byNumber) != 1 || all.flows != maxFlows || len(all.byID) != 2 {
 		t.Errorf("%d sessions, %d flows, %d IDs", len(all.byNumber), all.flows, len(all.byID))
+	}
+}
+
+func TestSessionThatIsIdleLongestIsForgotten(t *testing.T) {
+	all := newSessions()
+	for i := range uint32(50) {
+		all.begin([2]uint32{i, i}, time.Second)
+	}
+	busy := all.byNumber[1]
+	busy.last = time.Minute
+	for number := 2; all.forgetIdle(nil); number++ {
+		if number <= 50 && (all.byNumber[number] != nil || len(all.byNumber) != 51-number+1) {
+			t.Fatalf("session %d is still there", number)
+		}
 	}
 }
 
@@ -205,7 +228,7 @@ func TestMessagesInWords(t *testing.T) {
 		{parsePurpose(tc(1)), rtmp(typeAudio, 5, []byte{0xaf, 0, 0x12, 0x10}), "TC stream 1|audio|AAC, configuration"},
 		{parsePurpose(tc(1)), rtmp(typeAudio, 5, nil), "TC stream 1|audio|silence"},
 		{parsePurpose(tc(1)), rtmp(typeVideo, 5, []byte{0x17, 2, 0, 0, 0}), "TC stream 1|video|H.264, end of sequence"},
-		{parsePurpose(tc(1)), rtmp(typeVideo, 5, []byte{0x27}), "TC stream 1|video|H.264, [truncated"},
+		{parsePurpose(tc(1)), rtmp(typeVideo, 5, []byte{0x27}), "TC stream 1|video|H.264, [media: AVC packet type: truncated]"},
 		{parsePurpose(tc(0)), rtmp(typeControl, 0, event(41, 1, 2)), "TC stream 0|control|keepalive periods: server ms 1, peers ms 2"},
 		{parsePurpose(tc(0)), rtmp(typeControl, 0, event(41, 1)), "TC stream 0|control|event 41: 00000001"},
 		{parsePurpose(tc(0)), rtmp(typeControl, 0, event(3, 1, 500)), "TC stream 0|control|set buffer length: stream 1, ms 500"},

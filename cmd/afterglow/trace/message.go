@@ -95,7 +95,7 @@ func describeCommand(values []amf.Value, err error) string {
 		}
 		values = values[1:]
 	}
-	if len(values) > 1 && values[0] == nil { // no command object
+	if len(values) > 0 && values[0] == nil { // no command object
 		values = values[1:]
 	}
 	return name + "(" + formatAll(values) + ")" + formatError(err)

@@ -13,7 +13,6 @@ const maxRanges = 256
 // sequences knows which sequence numbers of a flow were seen, or given up by the sender.
 type sequences struct {
 	through uint64       // all up to it
-	given   uint64       // the highest one that was given up without having been seen, or was before the capture
 	ranges  []wire.Range // beyond it, rising, with holes between
 }
 
@@ -42,7 +41,7 @@ func (s *sequences) add(sequence uint64) bool {
 	}
 	s.settle()
 	if len(s.ranges) > maxRanges {
-		s.given, s.through = s.ranges[0].From-1, s.ranges[0].To
+		s.through = s.ranges[0].To
 		s.ranges = slices.Delete(s.ranges, 0, 1)
 	}
 	return true
@@ -65,7 +64,7 @@ func (s *sequences) advance(to uint64) (missing []wire.Range, count uint64) {
 		}
 		missing = append(missing, wire.Range{From: s.through + 1, To: end})
 		count += end - s.through
-		s.given, s.through = end, end
+		s.through = end
 		s.settle()
 	}
 	return missing, count

@@ -132,6 +132,9 @@ func (t *Tracer) datagram(d datagram) {
 	if !d.cut {
 		size = segmentSize(m.payload)
 	}
+	if size > 0 {
+		t.counts.datagrams += (len(m.payload) - 1) / size // that it was more than one
+	}
 	for rest := m.payload; len(rest) > 0; rest = rest[min(size, len(rest)):] {
 		part := m
 		part.payload = rest[:min(size, len(rest))]

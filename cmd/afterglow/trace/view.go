@@ -140,7 +140,7 @@ func (v *view) userData(e Event, c wire.Chunk, previous *wire.UserData) {
 		return
 	}
 	*previous = u
-	e.Flow, e.Sequence, e.Abandoned = &u.FlowID, u.Sequence, u.Abandon
+	e.Flow, e.Sequence, e.Abandoned = &u.FlowID, u.Sequence, u.Abandon && !onlyEnd(u)
 	if v.session == nil {
 		e.Text = describeUserData(u)
 		v.print(e)
@@ -152,7 +152,7 @@ func (v *view) userData(e Event, c wire.Chunk, previous *wire.UserData) {
 		v.print(e)
 		return
 	}
-	news := f.take(u, v.tracer.sessions)
+	news := f.take(u, v.since, v.tracer.sessions)
 	e.Retransmission = news.again
 	e.Text = describeUserData(u)
 	v.print(e)
@@ -182,7 +182,6 @@ func (v *view) news(f *flow, u wire.UserData, n news) {
 	}
 	if n.ended {
 		v.flowEvent(KindFlow, f, f.final, fmt.Sprintf("flow %d ends with #%d", f.id, f.final))
-		f.endedAt = v.since
 	}
 }
 
