@@ -1,6 +1,7 @@
 package rtmfp
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -24,15 +25,33 @@ type Introduction struct {
 
 	core  *Core
 	tag   []byte
+	also  []netip.AddrPort // where else the initiator may be
 	until Instant
 	done  bool
 }
+
+// maxAlso is how many addresses of an initiator a peer is told of besides the one at which it is seen.
+const maxAlso = 4
 
 // Tag is what the initiator recognises answers by.
 func (i *Introduction) Tag() []byte { return i.tag }
 
 // Core is the core that asks.
 func (i *Introduction) Core() *Core { return i.core }
+
+// AlsoAt names addresses by which the initiator says it can be reached, beside the one at which it is seen: the peer that To or Forward
+// tells of it answers there, too, which helps where both are behind the same NAT. Each goes in an FIHello of its own (RFC 7016
+// 3.5.1.6) and counts for Limits.ForwardedHellos. More than four are passed over, and so is the address at which it is seen.
+func (i *Introduction) AlsoAt(addresses ...netip.AddrPort) {
+	for _, a := range addresses {
+		if len(i.also) == maxAlso {
+			return
+		}
+		if a.IsValid() && a != i.From.Addr && !slices.Contains(i.also, a) {
+			i.also = append(i.also, a)
+		}
+	}
+}
 
 // Redirect tells the initiator addresses to try, and ends the question.
 func (i *Introduction) Redirect(to ...wire.Address) {
@@ -48,14 +67,14 @@ func (i *Introduction) To(peer PeerID, others ...wire.Address) {
 	if !i.settle() {
 		return
 	}
-	c, hello, tag := i.core, i.Hello, i.tag
+	c, w := i.core, i.wanted()
 	if s := c.Peer(peer); s != nil {
-		c.introduceTo(s, hello, tag, others)
+		c.introduceTo(s, w, others)
 		return
 	}
 	if shard, ok := c.shardOfPeer(peer); ok {
 		others = slices.Clone(others)
-		c.group.send(shard, func(other *Core) { other.introduceTo(other.Peer(peer), hello, tag, others) })
+		c.group.send(shard, func(other *Core) { other.introduceTo(other.Peer(peer), w, others) })
 	}
 }
 
@@ -67,13 +86,22 @@ func (i *Introduction) Forward(to *Session) {
 	if i.core.now > i.until {
 		return
 	}
-	hello, tag := i.Hello, i.tag
+	w := i.wanted()
 	if to.core == i.core {
-		to.forwardHello(hello, tag)
+		to.forwardHello(w)
 		return
 	}
-	i.core.group.send(to.core.config.Shard, func(*Core) { to.forwardHello(hello, tag) })
+	i.core.group.send(to.core.config.Shard, func(*Core) { to.forwardHello(w) })
 }
+
+// wanted is what a peer is to be told of an initiator.
+type wanted struct {
+	hello Hello
+	tag   []byte
+	also  []netip.AddrPort
+}
+
+func (i *Introduction) wanted() wanted { return wanted{i.Hello, i.tag, slices.Clone(i.also)} }
 
 // Ignore ends the question without an answer.
 func (i *Introduction) Ignore() { i.settle() }
@@ -138,16 +166,27 @@ func (c *Core) forgetQuestions() {
 	}
 }
 
-func (c *Core) introduceTo(s *Session, hello Hello, tag []byte, others []wire.Address) {
-	if s == nil || !s.forwardHello(hello, tag) {
+func (c *Core) introduceTo(s *Session, w wanted, others []wire.Address) {
+	if s == nil || !s.forwardHello(w) {
 		return
 	}
 	to := append([]wire.Address{{AddrPort: s.path.Addr, Origin: wire.OriginObserved}}, others...)
-	c.sendRedirect(hello.From, tag, to)
+	c.sendRedirect(w.hello.From, w.tag, to)
 }
 
-// forwardHello sends an FIHello; false if it must not.
-func (s *Session) forwardHello(hello Hello, tag []byte) bool {
+// forwardHello sends FIHellos, one for each address of the initiator; false if not even the first may go.
+func (s *Session) forwardHello(w wanted) bool {
+	if !s.forwardHelloFor(w, wire.Address{AddrPort: w.hello.From.Addr, Origin: wire.OriginObserved}) {
+		return false
+	}
+	for _, a := range w.also {
+		s.forwardHelloFor(w, wire.Address{AddrPort: a, Origin: wire.OriginLocal})
+	}
+	return true
+}
+
+// forwardHelloFor sends the FIHello for one address; false if it must not.
+func (s *Session) forwardHelloFor(w wanted, reply wire.Address) bool {
 	c := s.core
 	if s.state != stateOpen {
 		return false
@@ -156,8 +195,7 @@ func (s *Session) forwardHello(hello Hello, tag []byte) bool {
 		c.stats.RefusedBusy++
 		return false
 	}
-	observed := wire.Address{AddrPort: hello.From.Addr, Origin: wire.OriginObserved}
-	s.queueControl(wire.FIHello{Discriminator: hello.Discriminator, ReplyAddress: observed, Tag: tag}.Append)
+	s.queueControl(wire.FIHello{Discriminator: w.hello.Discriminator, ReplyAddress: reply, Tag: w.tag}.Append)
 	c.stats.HellosForwarded++
 	return true
 }

@@ -26,7 +26,7 @@ publisher sends carries a number and a time, from which players tell gaps and la
 Players over RTMFP are sessions with a certificate each, 64 on a socket (--sessions-per-socket). Where the server is at
 an address of 127.0.0.0/8, every session has an address of its own of that network. Elsewhere those of a socket share
 one, and some servers take one session from an address: --sessions-per-socket 1 is for them. They gather what arrives
-for half a millisecond. Frames that the server gives up at a deadline are missing ones, and told apart.
+for a quarter of a millisecond (--gather-reads), of which latency has its part. Frames that the server gives up at a deadline are missing ones, and told apart.
 
 Join time runs from connect to the first keyframe. A server without an instant picture lets players wait for the
 next one, of which there is one in two seconds: join slowly then (--rate 100), so that they meet all its phases.

@@ -295,3 +295,11 @@ func (s *stage) served() *netconn.Conn {
 	s.t.Helper()
 	return netconntest.Await(s.t, "client", s.room.Came)
 }
+
+// writer writes to a client's stream.
+type writer struct {
+	t      *testing.T
+	stream *netconn.ClientStream
+}
+
+func (w writer) write(p *media.Packet) error { return w.stream.Write(w.t.Context(), p) }

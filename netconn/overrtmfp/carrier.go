@@ -21,6 +21,8 @@ type carrierOwner interface {
 	begin(c *carrier, m metadata) *link
 	// linkEnded tells of the end of a link that the carrier has let go.
 	linkEnded(c *carrier, l *link)
+	// stats counts the flows that are rejected.
+	stats() *Stats
 	moved(c *carrier)
 	closed(c *carrier, err error)
 }
@@ -29,8 +31,16 @@ type carrierOwner interface {
 func (c *carrier) Opened(*rtmfp.Session) {}
 
 // Flow finds the link that a flow belongs to: flows that answer ours belong to that one's, others begin something (RFC 7425
-// 5.3, 5.4). What is no flow of RTMP messages is rejected (5.1.1).
+// 5.3, 5.4). What is no flow of RTMP messages is rejected (5.1.1), and so is one without a place.
 func (c *carrier) Flow(flow *rtmfp.ReceiveFlow) rtmfp.FlowHandler {
+	f := c.take(flow)
+	if f == nil {
+		c.owner.stats().FlowsRejected.Add(1)
+	}
+	return f
+}
+
+func (c *carrier) take(flow *rtmfp.ReceiveFlow) rtmfp.FlowHandler {
 	m, err := parseMetadata(flow.Metadata())
 	if err != nil {
 		return nil

@@ -36,6 +36,9 @@ type DialOptions struct {
 	Server *rtmfp.PeerID
 	// Addresses are where the server is, instead of what the host of the URL resolves to.
 	Addresses []netip.AddrPort
+	// LocalAddresses are those by which peers of the same network can reach the client, which the server is told (RFC 7425 5.3.3).
+	// Default, if nil: those of this host's interfaces.
+	LocalAddresses []netip.AddrPort
 	// PeerConnections is the most peers at a time that may play what is published directly. Default 8, as in Flash Player.
 	PeerConnections int
 	// Log is told of peers. Default slog.Default.
@@ -176,7 +179,10 @@ func (c *Client) connect(ctx context.Context, u *URL, o *DialOptions) error {
 		c.Close()
 		return err
 	}
-	return c.SetPeerInfo(c.localAddresses()...)
+	if o.LocalAddresses == nil {
+		o.LocalAddresses = c.localAddresses()
+	}
+	return c.SetPeerInfo(reachable(o.LocalAddresses)...)
 }
 
 // begins makes the link, on the session's shard.
@@ -208,15 +214,17 @@ func (c *Client) begin(*carrier, metadata) *link { return nil }
 func (c *Client) linkEnded(*carrier, *link) {
 	c.session.Close()
 	c.peers.close()
-	go c.leave()
+	c.leave()
 }
 
-// leave gives back what the client has taken, once.
-func (c *Client) leave() { c.leaving.Do(c.release) }
+// leave begins to give back what the client has taken, once. It does not wait: a shard calls it.
+func (c *Client) leave() { c.leaving.Do(func() { go c.release() }) }
 
 func (c *Client) moved(*carrier) { c.link.moved() }
 
 func (c *Client) closed(*carrier, error) {}
+
+func (c *Client) stats() *Stats { return &c.station.stats }
 
 // release gives the identity back, or the endpoint.
 func (c *Client) release() {
@@ -243,21 +251,21 @@ func (c *Client) keep(k KeepAlive) {
 func (c *Client) PeerID() rtmfp.PeerID { return c.identity.Certificate().PeerID() }
 
 // localAddresses are those of this host by which peers of the same network can reach the client.
-func (c *Client) localAddresses() []string {
+func (c *Client) localAddresses() []netip.AddrPort {
 	interfaces, err := net.InterfaceAddrs()
 	if err != nil {
 		return nil
 	}
-	var out []string
+	var out []netip.AddrPort
 	for _, local := range c.endpoint.Addrs() {
 		if !local.Addr().IsUnspecified() {
-			out = appendReachable(out, local)
+			out = append(out, local)
 			continue
 		}
 		for _, a := range interfaces {
 			if n, ok := a.(*net.IPNet); ok {
 				if ip, ok := netip.AddrFromSlice(n.IP); ok {
-					out = appendReachable(out, netip.AddrPortFrom(ip.Unmap(), local.Port()))
+					out = append(out, netip.AddrPortFrom(ip.Unmap(), local.Port()))
 				}
 			}
 		}
@@ -265,10 +273,13 @@ func (c *Client) localAddresses() []string {
 	return out
 }
 
-// appendReachable leaves out what means something else on every host (RFC 7425 5.3.3).
-func appendReachable(out []string, a netip.AddrPort) []string {
-	if ip := a.Addr(); ip.IsGlobalUnicast() {
-		return append(out, a.String())
+// reachable leaves out what means something else on every host (RFC 7425 5.3.3), and writes the rest.
+func reachable(addresses []netip.AddrPort) []string {
+	var out []string
+	for _, a := range addresses {
+		if a.Addr().IsGlobalUnicast() {
+			out = append(out, a.String())
+		}
 	}
 	return out
 }

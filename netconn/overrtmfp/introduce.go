@@ -2,6 +2,7 @@ package overrtmfp
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"afterglow/netconn"
@@ -61,8 +62,18 @@ func (s *Server) answer(i *rtmfp.Introduction, peer rtmfp.PeerID, r netconn.Intr
 		i.Ignore()
 	default:
 		stats.Introduced.Add(1)
+		i.AlsoAt(local(r.From)...)
 		i.To(peer, addressesOf(r.To.PeerAddresses(), wire.OriginLocal)...)
 	}
+}
+
+// local returns the addresses of private networks that an initiator has reported, if it is connected here. To those alone is a peer
+// sent beside the observed one: at others it would answer strangers whom the initiator has made up.
+func local(initiator *netconn.Conn) []netip.AddrPort {
+	if initiator == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(initiator.PeerAddresses()), func(a netip.AddrPort) bool { return !a.Addr().IsPrivate() })
 }
 
 func addressesOf(addrs []netip.AddrPort, origin wire.Origin) []wire.Address {

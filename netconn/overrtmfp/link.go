@@ -144,7 +144,6 @@ func (l *link) stream(id uint32) *outStream {
 // accepts takes a flow of the far end's that belongs to the link; nil rejects it.
 func (l *link) accepts(flow *rtmfp.ReceiveFlow, m metadata) rtmfp.FlowHandler {
 	if l.closing || l.ended || !l.opened[m.streamID] {
-		l.counts.FlowsRejected.Add(1)
 		return nil
 	}
 	f := &inflow{link: l, flow: flow, streamID: m.streamID}

@@ -75,7 +75,12 @@ func TestNoticesKeepTheirPlaceAmongMedia(t *testing.T) {
 		e := newEyewitness()
 		e.watches(t, s)
 		const rounds = 30
-		frames := netconntest.Broadcast(0, 10)
+		var frames []*media.Packet // so large that no two flows begin in one packet
+		for range 3 {
+			frames = append(frames,
+				media.NewPacket(media.KindAudio, 0, netconntest.Body(3000, 0xAF, 1)),
+				media.NewPacket(media.KindVideo, 0, netconntest.Body(3000, 0x17, 1, 0, 0, 0)))
+		}
 		for range rounds {
 			pub, err := room.Hub.Publish("x", streams.Claim{})
 			if err != nil {
@@ -147,8 +152,7 @@ func TestRejectionArrivesBeforeTheEndOverABadNetwork(t *testing.T) {
 		room.Connects = func(_ *netconn.Conn, _ netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
 			reply.Give(netconn.ConnectAnswer{Err: errors.New("not you")})
 		}
-		bad := memory{conditions: simnet.Conditions{Delay: 25 * time.Millisecond, Loss: 0.3}}
-		s := bad.serve(t, room, netconntest.Options{IdleTime: time.Minute, PingTimeout: time.Minute})
+		s := lossy.serve(t, room, netconntest.Options{IdleTime: time.Minute, PingTimeout: time.Minute})
 		for range 30 {
 			_, err := s.Dial(t, netconn.ConnectOptions{App: "live"}, netconn.ClientEvents{})
 			var status netconn.Status

@@ -19,6 +19,7 @@ type outStream struct {
 	// barred has what waits until everything before it is settled; nil when there is no barrier.
 	barred  []barredMessage
 	barrier bool
+	behind  bool            // what waits is to be settled in its turn before more is sent
 	flushed []chan struct{} // closed when nothing is unsettled
 }
 
@@ -67,6 +68,15 @@ func (s *outStream) send(m netconn.Message, t netconn.Treatment, h *handle) {
 // up.
 func (s *outStream) bar() { s.barrier = s.unsettled > 0 }
 
+// notice sends what belongs between packets, such as the beginning or the end of publishing: behind those before it, and before those
+// after it even if it is lost at first.
+func (s *outStream) notice(m netconn.Message) {
+	s.bar()
+	s.send(m, netconn.Treatment{Class: netconn.ClassControl}, nil)
+	s.behind = s.barrier
+	s.bar()
+}
+
 // settled takes a receipt.
 func (s *outStream) settled(l *lane, id rtmfp.MessageID, note pendingMessage, delivered bool) {
 	s.unsettled--
@@ -86,11 +96,17 @@ func (s *outStream) emptied() {
 		close(c)
 	}
 	s.flushed = nil
-	if s.barrier {
-		s.unbar()
-		if s.playing != nil {
-			s.playing.pull()
-		}
+	if !s.barrier {
+		return
+	}
+	behind := s.behind
+	s.behind = false
+	s.unbar()
+	if behind {
+		s.bar()
+	}
+	if s.playing != nil {
+		s.playing.pull()
 	}
 }
 

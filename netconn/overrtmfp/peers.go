@@ -156,6 +156,8 @@ const maxDirect = 64
 
 func (q *peerSession) linkEnded(_ *carrier, l *link) { l.counts.count(l.reason) }
 
+func (q *peerSession) stats() *Stats { return &q.peers.client.station.stats }
+
 func (q *peerSession) moved(*carrier) {
 	for _, l := range q.links {
 		l.moved()

@@ -58,9 +58,7 @@ func (p *playing) pull() {
 		case out.Packet != nil:
 			p.packet(out.Packet)
 		default:
-			// A notice between packets, such as the end of publishing, must not overtake them.
-			s.bar()
-			s.send(*out.Message, netconn.Treatment{Class: netconn.ClassControl}, nil)
+			s.notice(*out.Message)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func TestShareOfFramesInTimeUnderLoss(t *testing.T) {
 	for _, c := range []struct{ loss, audio, video float64 }{{0.01, 0.99, 0.99}, {0.05, 0.99, 0.9}} {
 		t.Run(fmt.Sprint(c.loss), func(t *testing.T) {
 			t.Parallel()
-			onStage(t, 1, overrtmfp.Config{}, func(s *stage) {
+			onStage(t, 1, overrtmfp.Config{}, func(t *testing.T, s *stage) {
 				w, _ := watchFor(s, simnet.Conditions{Delay: 25 * time.Millisecond, Loss: c.loss}, "film", soaking(20*time.Second, time.Minute))
 				t.Log(w)
 			})
@@ -50,7 +50,7 @@ func TestBottleneckBelowTheStreamsRateCostsPicturesAndNotSound(t *testing.T) {
 	for _, queue := range []int{64_000, 250_000} {
 		for seed := uint64(1); seed <= 3; seed++ {
 			t.Run(fmt.Sprint(queue, " ", seed), func(t *testing.T) {
-				onStage(t, seed, overrtmfp.Config{}, func(s *stage) {
+				onStage(t, seed, overrtmfp.Config{}, func(t *testing.T, s *stage) {
 					line := simnet.Conditions{Delay: 25 * time.Millisecond, Rate: streamRate * 6 / 10, Queue: queue}
 					w, _ := watchFor(s, line, "film", soaking(30*time.Second, time.Minute))
 					t.Log(w)

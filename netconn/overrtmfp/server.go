@@ -181,7 +181,6 @@ func (s *Server) accept(session *rtmfp.Session) rtmfp.SessionHandler {
 // has no direct streams.
 func (c *client) begin(_ *carrier, m metadata) *link {
 	if m.streamID != 0 || c.link != nil {
-		c.server.station.stats.FlowsRejected.Add(1)
 		return nil
 	}
 	l := newLink(c.server.station, c.session, 0)
@@ -205,6 +204,8 @@ func (c *client) linkEnded(_ *carrier, l *link) {
 	c.server.log.Log(context.Background(), level, "connection ended", "client", c.conn.ID(), "remote", l.Far().Address, "protocol", "rtmfp", "reason", l.reason)
 	c.session.Close()
 }
+
+func (c *client) stats() *Stats { return &c.server.station.stats }
 
 // moved keeps the index of addresses, and tells the application.
 func (c *client) moved(*carrier) {

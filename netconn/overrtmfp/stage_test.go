@@ -28,9 +28,9 @@ type stage struct {
 }
 
 // onStage runs a test in virtual time. prepare may change the room before anybody comes.
-func onStage(t *testing.T, seed uint64, config overrtmfp.Config, test func(*stage)) {
+func onStage(t *testing.T, seed uint64, config overrtmfp.Config, test func(*testing.T, *stage)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { test(newStage(t, seed, config)) })
+	synctest.Test(t, func(t *testing.T) { test(t, newStage(t, seed, config)) })
 }
 
 func newStage(t *testing.T, seed uint64, config overrtmfp.Config) *stage {

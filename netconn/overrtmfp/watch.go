@@ -8,16 +8,12 @@ import (
 
 // The times of a watch.
 const (
-	// stallTime is how long nothing may be heard before the far end is asked. Frames, or the acknowledgements of ours, come every
-	// 40 ms or so, and a loss is told of within some round trips: who hears nothing for so long is likely to have lost its
-	// address. It is short enough for a viewer's buffer to bridge what follows, and longer than the pauses of most streams,
-	// for which a Ping now and then is no harm.
+	// stallTime is how long nothing may be heard before the far end is asked, and then again. Frames, or the acknowledgements
+	// of ours, come every 40 ms or so, and a loss is told of within some round trips: who hears nothing for so long is likely
+	// to have lost its address. It is short enough for what follows to take less than a second, and longer than the pauses of
+	// most streams, for which a Ping now and then is no harm. It is not lengthened: when an outage ends the first Ping that passes
+	// has both ends send at once, who have backed off to 10 s by then.
 	stallTime = 300 * time.Millisecond
-
-	// stallAttention is for how long that is done in such haste. Afterwards the network is out of order, and only has
-	// to be noticed soon when it is back: a far end that retransmits has backed off to 10 s.
-	stallAttention = 3 * time.Second
-	stallPatience  = 600 * time.Millisecond
 
 	// watchTime is how long after the last media a watch goes on.
 	watchTime = 2 * time.Second
@@ -56,16 +52,14 @@ func (w *watch) after(d time.Duration) {
 	w.timer = time.AfterFunc(d, func() { w.session.Do(w.look) })
 }
 
-// look asks for a sign of life if there is none. It goes on until there is, or the session gives up.
+// look asks for a sign of life if there is none. It goes on until there is, or the session gives up: a question that stays open
+// counts for its rtmfp.Times.GiveUp.
 func (w *watch) look() {
 	if !w.running || !w.session.IsOpen() {
 		return
 	}
 	silence := w.session.Stats().Silence
 	switch {
-	case silence >= stallAttention:
-		w.session.Probe(heardAgain)
-		w.after(stallPatience)
 	case silence >= stallTime:
 		w.session.Probe(heardAgain)
 		w.after(stallTime)

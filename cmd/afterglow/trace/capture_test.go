@@ -114,7 +114,10 @@ func TestSimplePacketsAndSectionsOfPcapNG(t *testing.T) {
 	file = append(file, ngSection(binary.BigEndian, LinkEthernet)...)
 	file = append(file, ngPacket(binary.BigEndian, 8e6, []byte("three"))...)
 	got := frames(t, file)
-	if len(got) != 3 || string(got[1].Data) != "two." || got[1].At.Unix() != 7 || got[2].Link != LinkEthernet || string(got[2].Data) != "three" {
+	if len(got) != 3 || string(got[1].Data) != "two." || got[1].At.Unix() != 7 {
+		t.Fatalf("%+v", got)
+	}
+	if got[2].Link != LinkEthernet || string(got[2].Data) != "three" {
 		t.Errorf("%+v", got)
 	}
 }

@@ -68,6 +68,20 @@ func TestAbandonedFragmentsBreakTheirMessage(t *testing.T) {
 	}
 }
 
+func TestFragmentThatIsAbandonedAfterItCameIsKept(t *testing.T) {
+	all := newSessions()
+	f := newTestFlow(all, fragmented()[0])
+	f.take(fragmented()[0], 0, all)
+	f.take(fragmented()[1], 0, all)
+	if n := f.take(wire.UserData{Sequence: 5, FSN: 5, Abandon: true}, 0, all); !n.again {
+		t.Fatalf("%+v", n)
+	}
+	f.take(wire.UserData{Sequence: 6, FSN: 6, Abandon: true}, 0, all)
+	if n := f.take(fragmented()[2], 0, all); string(n.message) != "begin." {
+		t.Errorf("%+v", n)
+	}
+}
+
 func TestFragmentBehindWhichAnotherIsGivenUpIsNotKept(t *testing.T) {
 	all := newSessions()
 	f := newTestFlow(all, fragmented()[0])
@@ -93,7 +107,8 @@ func TestFlowThatBeganBeforeTheCaptureIsGuessed(t *testing.T) {
 	all := newSessions()
 	f := newTestFlow(all, wire.UserData{Sequence: 100, FSN: 98})
 	n := f.take(wire.UserData{Sequence: 100, FSN: 98, Data: rtmp(typeControl, 0, event(6, 77))}, 0, all)
-	if m := f.purpose.message(n.message); !n.complete || m.Type != "control" || m.Text != "ping: time 77" || !strings.Contains(m.Flow, "before") {
+	m := f.purpose.message(n.message)
+	if !n.complete || m.Type != "control" || m.Text != "ping: time 77" || !strings.Contains(m.Flow, "before") {
 		t.Errorf("%+v %+v", n, m)
 	}
 }
@@ -202,7 +217,7 @@ func TestSessionThatIsIdleLongestIsForgotten(t *testing.T) {
 	busy := all.byNumber[1]
 	busy.last = time.Minute
 	for number := 2; all.forgetIdle(nil); number++ {
-		if number <= 50 && (all.byNumber[number] != nil || len(all.byNumber) != 51-number+1) {
+		if number <= 50 && (all.byNumber[number] != nil || len(all.byNumber) != 51-number) {
 			t.Fatalf("session %d is still there", number)
 		}
 	}
@@ -235,7 +250,8 @@ func TestMessagesInWords(t *testing.T) {
 		{parsePurpose(tc(0)), rtmp(typeControl, 0, []byte{0}), "TC stream 0|control|no event: 00"},
 		{parsePurpose(tc(0)), rtmp(typeCommand, 0, []byte{2, 0, 1, 'f', 9}), "TC stream 0|command|f() ["},
 		{parsePurpose(tc(0)), rtmp(typeCommand, 0, []byte{5}), "TC stream 0|command|null"},
-		{parsePurpose(tc(0)), rtmp(typeCommand3, 0, []byte{0, 2, 0, 1, 'f', 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0x11, 4, 7}), "TC stream 0|command (AMF3)|f(7)"},
+		{parsePurpose(tc(0)), rtmp(typeCommand3, 0, []byte{0, 2, 0, 1, 'f', 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0x11, 4, 7}),
+			"TC stream 0|command (AMF3)|f(7)"},
 		{parsePurpose(tc(0)), rtmp(typeData, 0, []byte{2, 0, 1, 'x', 1, 1}), `TC stream 0|data|"x", true`},
 		{parsePurpose(tc(0)), rtmp(typeWindow, 0, []byte{1}), "TC stream 0|window size|has no meaning in RTMFP: 01"},
 		{parsePurpose(tc(0)), rtmp(77, 0, []byte("abc")), `TC stream 0|type 77|616263 "abc"`},

@@ -15,8 +15,9 @@ import (
 func FuzzCapture(f *testing.F) {
 	capture, key := recorded(f)
 	f.Add(capture)
-	f.Add(append(ngSection(binary.LittleEndian, LinkSLL2), ngPacket(binary.LittleEndian, 1, append(make([]byte, 20), udp4("x")...))...))
-	f.Add(append(ngSection(binary.LittleEndian, LinkEthernet, ngResolution(binary.LittleEndian, 64)...), ngPacket(binary.LittleEndian, 1, udp6("x"))...))
+	order := binary.LittleEndian
+	f.Add(append(ngSection(order, LinkSLL2), ngPacket(order, 1, append(make([]byte, 20), udp4("x")...))...))
+	f.Add(append(ngSection(order, LinkEthernet, ngResolution(order, 64)...), ngPacket(order, 1, udp6("x"))...))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		source, err := NewReader(bytes.NewReader(file))
 		if err != nil {
@@ -69,7 +70,8 @@ func FuzzPackets(f *testing.F) {
 			if !fromEnd(packet) {
 				continue
 			}
-			m := marked{datagram: datagram{from: addressA, to: addressB}, since: time.Duration(i) * time.Second, id: key.name.ids[responder], ok: true}
+			d := datagram{from: addressA, to: addressB}
+			m := marked{datagram: d, since: time.Duration(i) * time.Second, id: key.name.ids[responder], ok: true}
 			tracer.sessionPacket(m, key, packet)
 		}
 		if tracer.sessions.held > maxHeld || tracer.sessions.flows > maxFlows {

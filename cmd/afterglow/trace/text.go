@@ -66,8 +66,12 @@ func (s *textSink) write(e Event) {
 	s.paint(colorDim, pad(header, widthHeader))
 	s.w.WriteString(" ")
 	what, color := describeKind(e)
-	s.paint(color, pad(what, widthWhat))
-	s.w.WriteString(" ")
+	if e.Text == "" && e.Message == nil {
+		s.paint(color, what)
+	} else {
+		s.paint(color, pad(what, widthWhat))
+		s.w.WriteString(" ")
+	}
 	s.words(e)
 	s.w.WriteString("\n")
 	s.dump(e.Payload)
