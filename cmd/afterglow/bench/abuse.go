@@ -163,9 +163,12 @@ func newAbuseRun(ctx context.Context, o AbuseOptions) (*abuseRun, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	t, err := (&Options{URL: o.URL}).target()
+	t, err := parseTarget(o.URL)
 	if err != nil {
 		return nil, err
+	}
+	if t.transport != overRTMP {
+		return nil, fmt.Errorf("%s: only servers over rtmp can be attacked", o.URL)
 	}
 	if err := onLoopback(ctx, t.address); err != nil {
 		return nil, err

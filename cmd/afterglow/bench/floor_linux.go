@@ -27,7 +27,7 @@ func Floor(ctx context.Context, o Options, gather time.Duration, command *exec.C
 	if err != nil {
 		return nil, fmt.Errorf("floor server: %w: %s", err, s.output.String())
 	}
-	o.URL = "rtmp://" + strings.TrimSpace(address) + "/floor"
+	o.URL, o.PublishURL = []string{"rtmp://" + strings.TrimSpace(address) + "/floor"}, ""
 	o.Pid, o.Start, o.raw = []int{s.pid()}, "", &rawServer{gather: gather}
 	return Run(ctx, o, progress)
 }

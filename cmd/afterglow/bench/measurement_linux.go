@@ -3,16 +3,14 @@ package bench
 import (
 	"context"
 	"errors"
-	"path/filepath"
-	"strconv"
+	"runtime"
 	"time"
 )
 
 // measurement is what was seen in an interval.
 type measurement struct {
-	total        stats
-	lost         map[string]int
-	joined       int
+	teams        []tally // in the order of the session's
+	all          tally
 	length       time.Duration
 	sent         uint64 // payload in all
 	sentStamped  []uint64
@@ -22,7 +20,7 @@ type measurement struct {
 	threads      []time.Duration
 	process      time.Duration
 	cores        coreTimes // spent by everybody on the two cores, if pinned
-	special      []SpecialPlayer
+	datagrams    datagrams
 }
 
 // interval measures once. Players and publishers are told beforehand when it begins and ends, so that what was sent in
@@ -30,7 +28,10 @@ type measurement struct {
 func (s *session) interval(ctx context.Context) (*measurement, error) {
 	w := s.announce()
 	defer s.window.Store(nil)
-	m := &measurement{measured: len(s.pids) > 0, joined: s.pictured()}
+	m := &measurement{measured: len(s.pids) > 0}
+	for _, t := range s.teams {
+		m.teams = append(m.teams, tally{joined: t.pictured()})
+	}
 	if err := s.until(ctx, w.from, 0); err != nil {
 		return nil, err
 	}
@@ -66,8 +67,8 @@ func (s *session) announce() *window {
 			p.takeLate()
 		}
 		s.window.Store(w)
-		for _, worker := range s.workers {
-			worker.do(func() { worker.stats.begin(w) })
+		for _, c := range s.crews() {
+			c.do(func() { c.counts().stats.begin(w) })
 		}
 		// A thread with much to read may answer late.
 		if monotonic() < from {
@@ -96,8 +97,8 @@ func (s *session) until(ctx context.Context, t, since int64) error {
 func (s *session) drain(ctx context.Context, m *measurement) error {
 	for deadline := time.Now().Add(drainLimit); time.Now().Before(deadline); {
 		var arrived uint64
-		for _, w := range s.workers {
-			w.do(func() { arrived += w.stats.sentBytes })
+		for _, c := range s.crews() {
+			c.do(func() { arrived += c.counts().stats.sentBytes })
 		}
 		if len(s.publish) > 0 && arrived >= s.expected(s.sentInWindow()) {
 			break
@@ -106,16 +107,9 @@ func (s *session) drain(ctx context.Context, m *measurement) error {
 			return err
 		}
 	}
-	m.lost = map[string]int{}
-	for _, w := range s.workers {
-		w.do(func() {
-			st, lost := w.collect()
-			m.total.merge(&st)
-			for reason, n := range lost {
-				m.lost[reason] += n
-			}
-			m.special = append(m.special, w.specials()...)
-		})
+	for i, t := range s.teams {
+		m.teams[i].add(t.take())
+		m.all.add(&m.teams[i])
 	}
 	// Counted by publishers before it is sent, so after the players' counts it holds all that they have.
 	m.sentStamped = s.sentInWindow()
@@ -131,12 +125,8 @@ func (s *session) sentInWindow() (sent []uint64) {
 
 // expected returns how many bytes players must have received of what publishers sent, by stream.
 func (s *session) expected(sent []uint64) (n uint64) {
-	for i, bytes := range sent {
-		viewers := s.players / len(sent)
-		if i < s.players%len(sent) {
-			viewers++
-		}
-		n += bytes * uint64(viewers)
+	for _, t := range s.teams {
+		n += t.expected(sent)
 	}
 	return n
 }
@@ -149,15 +139,19 @@ func (s *session) sentBytes() (n uint64) {
 }
 
 type loadTimes struct {
-	threads []time.Duration
-	process usage
+	threads   []time.Duration
+	process   usage
+	datagrams datagrams
 }
 
 func (s *session) loadTimes() loadTimes {
 	var l loadTimes
-	for _, w := range s.workers {
-		l.threads = append(l.threads, threadTime(filepath.Join("/proc/self/task", strconv.FormatInt(w.thread.Load(), 10))))
+	for _, t := range s.teams {
+		if side, ok := t.side.(*rtmpSide); ok {
+			l.threads = append(l.threads, side.threadTimes()...)
+		}
 	}
+	l.datagrams = s.datagrams()
 	l.process, _ = readSelf()
 	return l
 }
@@ -178,23 +172,26 @@ func (s *session) addLoad(m *measurement, before loadTimes) {
 		m.threads = append(m.threads, now.threads[i]-before.threads[i])
 	}
 	m.process = now.process.since(before.process)
+	m.datagrams = now.datagrams.since(before.datagrams)
 }
 
-func (s *session) step(n int, m *measurement) *Step {
-	t := &m.total
-	seconds := s.o.Duration.Seconds()
+func (s *session) step(m *measurement) *Step {
 	step := &Step{
-		Players: n, Seconds: seconds, Lost: m.lost, Special: m.special,
-		SentGigabits: float64(m.sent) * 8 / 1e9, DeliveredGigabits: float64(t.bytes) * 8 / 1e9,
-		DeliveredMbps: float64(t.bytes) * 8 / 1e6 / seconds, DeliveredShare: 1,
-		VideoGaps: t.gaps[videoTrack], AudioGaps: t.gaps[audioTrack], JoiningGaps: t.joiningGaps,
-		Repeats: t.repeats, Stalls: t.stalls, WorstStall: milliseconds(t.worstStall),
-		Latency: spread(&t.latency), Join: spread(&t.join), FirstPicture: spread(&t.picture),
+		Received: s.received(&m.all, s.o.transport(), s.players(), s.expected(m.sentStamped)),
+		Seconds:  s.o.Duration.Seconds(), SentGigabits: float64(m.sent) * 8 / 1e9, Special: m.all.special,
 	}
-	if expected := s.expected(m.sentStamped); expected > 0 {
-		step.DeliveredShare = float64(t.sentBytes) / float64(expected)
+	for i, t := range s.teams {
+		if len(s.teams) > 1 {
+			step.Parts = append(step.Parts, s.received(&m.teams[i], t.transport, t.players, t.expected(m.sentStamped)))
+		}
+		if t.transport == overRTMFP {
+			step.Datagrams = m.datagrams.report()
+		}
 	}
 	step.Load = s.loadUse(m)
+	if step.DeliveredGigabits > 0 {
+		step.Load.CPUSecondsPerGigabit = m.process.Seconds() / step.DeliveredGigabits
+	}
 	if m.measured {
 		step.Server = s.serverUse(step, m)
 	}
@@ -204,11 +201,40 @@ func (s *session) step(n int, m *measurement) *Step {
 			failures = append(failures, err)
 		}
 	}
-	step.judge(t, m.joined, failures)
+	t := &m.all.total
+	step.judge(t, m.all.joined, failures)
 	if t.messages > 0 && t.sentMessages == 0 {
 		step.Notes = append(step.Notes, "no frame carries a stamp of this load: gaps and latency are unknown")
 	}
 	return step
+}
+
+// received is what the players of a transport got, of so many bytes that they should have had.
+func (s *session) received(from *tally, transport string, players int, expected uint64) Received {
+	t := &from.total
+	r := Received{
+		Transport: transport, Players: players, Lost: from.lost,
+		DeliveredGigabits: float64(t.bytes) * 8 / 1e9, DeliveredMbps: float64(t.bytes) * 8 / 1e6 / s.o.Duration.Seconds(), DeliveredShare: 1,
+		VideoGaps: t.gaps[videoTrack], AudioGaps: t.gaps[audioTrack], Abandoned: t.abandoned, JoiningGaps: t.joiningGaps,
+		Repeats: t.repeats, Stalls: t.stalls, WorstStall: milliseconds(t.worstStall),
+		Latency: spread(&t.latency), Join: spread(&t.join), FirstPicture: spread(&t.picture),
+	}
+	if expected > 0 {
+		r.DeliveredShare = float64(t.sentBytes) / float64(expected)
+	}
+	return r
+}
+
+// loadCores is how many cores the load could keep busy: one, if it is pinned to that. Sockets with players over RTMFP cannot have
+// more than one each; of threads of players it is known how busy each of them is.
+func (s *session) loadCores() int {
+	switch {
+	case s.o.ClientCPU >= 0:
+		return 1
+	case s.o.transport() == overRTMFP:
+		return min(len(s.crews()), runtime.NumCPU())
+	}
+	return runtime.NumCPU()
 }
 
 func (s *session) loadUse(m *measurement) LoadUse {
@@ -216,7 +242,7 @@ func (s *session) loadUse(m *measurement) LoadUse {
 	for _, t := range m.threads {
 		u.BusiestThread = max(u.BusiestThread, t.Seconds()/m.length.Seconds())
 	}
-	u.Saturated = u.BusiestThread > saturated || s.o.ClientCPU >= 0 && u.Process > saturated
+	u.Saturated = u.BusiestThread > saturated || u.Process > saturated*float64(s.loadCores())
 	if s.o.ClientCPU >= 0 && s.o.ClientCPU != s.o.ServerCPU {
 		u.Foreign = max((m.cores.client-m.process).Seconds()/m.length.Seconds(), 0)
 	}

@@ -6,16 +6,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"afterglow/rtmp"
 )
 
 // Options say what load to make and what to measure. The tags are the flags of `afterglow bench`, with their
 // defaults.
 type Options struct {
-	URL    string `default:"rtmp://127.0.0.1:1935/live" help:"Application to publish to and play from."`
-	Stream string `default:"bench%d" help:"Stream name; %d is the publisher's number, counted from 0."`
-	Key    string `help:"Publish key, added to the stream name as ?key=KEY."`
+	URL        []string `default:"rtmp://127.0.0.1:1935/live" sep:"none" help:"Application to play from, rtmp:// or rtmfp://. Give one of each for players of both, see --rtmfp-share."`
+	PublishURL string   `name:"publish-url" placeholder:"URL" help:"Application to publish to, rtmp:// or rtmfp://; the first --url without it."`
+	Stream     string   `default:"bench%d" help:"Stream name; %d is the publisher's number, counted from 0."`
+	Key        string   `help:"Publish key, added to the stream name as ?key=KEY."`
 
 	Players    int           `short:"n" default:"100" help:"Players; they share the publishers' streams evenly."`
 	Steps      []int         `placeholder:"N" help:"Measure at each of these numbers of players, one row each, instead of --players."`
@@ -30,6 +29,13 @@ type Options struct {
 
 	JoinTimeout time.Duration `default:"30s" help:"How long the last player may take to get its first picture."`
 	MemoryFrom  int           `placeholder:"N" help:"Also take the server's memory at N players; memory a player is the difference over the players added since."`
+
+	RTMFPShare        float64 `name:"rtmfp-share" default:"0.5" help:"With two --url: the share of players over RTMFP."`
+	HMAC              bool    `name:"hmac" default:"true" negatable:"" help:"RTMFP: packets carry an HMAC, both ways, instead of a checksum."`
+	Sequence          bool    `default:"true" negatable:"" help:"RTMFP: packets carry session sequence numbers, both ways."`
+	SessionsPerSocket int     `default:"64" help:"RTMFP: players that share a socket. At a server in 127.0.0.0/8 each has an address of its own nevertheless; elsewhere 1 is for servers that allow one session for each address."`
+
+	GatherReads time.Duration `default:"250us" help:"RTMFP: sockets let arrive what comes for this long before they read on, at a server in 127.0.0.0/8. 0 reads at once, for more processor time."`
 
 	NeverRead int    `placeholder:"K" help:"Further players that never read after play, reported apart."`
 	Slow      string `placeholder:"K:RATE" help:"Further players that read RATE, such as 1:10kB/s, reported apart."`
@@ -64,6 +70,7 @@ const (
 	spareFiles      = 128
 	maxSpecial      = 10_000
 	maxLoopbackHost = 250
+	mostGathered    = 100 * time.Millisecond
 )
 
 // steps returns the numbers of players to measure at.
@@ -97,6 +104,12 @@ func (o *Options) check() error {
 		return fmt.Errorf("--never-read must lie between 0 and %d", maxSpecial)
 	case o.Addresses < 1 || o.Addresses > maxLoopbackHost:
 		return fmt.Errorf("--addresses must lie between 1 and %d", maxLoopbackHost)
+	case o.RTMFPShare < 0 || o.RTMFPShare > 1:
+		return errors.New("--rtmfp-share must lie between 0 and 1")
+	case o.GatherReads < 0 || o.GatherReads > mostGathered:
+		return fmt.Errorf("--gather-reads must lie between 0 and %s", mostGathered)
+	case o.SessionsPerSocket < 1:
+		return errors.New("--sessions-per-socket must be at least 1")
 	case o.Start != "" && len(o.Pid) > 0:
 		return errors.New("--start and --pid exclude each other")
 	case strings.Count(o.Stream, "%") > 1 || strings.Contains(o.Stream, "%") && !strings.Contains(o.Stream, "%d"):
@@ -104,8 +117,28 @@ func (o *Options) check() error {
 	case o.Publishers > 1 && !strings.Contains(o.Stream, "%d"):
 		return fmt.Errorf("--stream %q needs a %%d for %d publishers", o.Stream, o.Publishers)
 	}
-	_, _, err := parseSlow(o.Slow)
+	if _, _, err := parseSlow(o.Slow); err != nil {
+		return err
+	}
+	play, _, err := o.targets()
+	if err == nil && o.Slow != "" && play[0].transport == overRTMFP {
+		return errors.New("--slow is for players over RTMP: give their --url first")
+	}
 	return err
+}
+
+// overRTMFP says whether the next player after so many is one of RTMFP, where players of both transports are asked for.
+func (o *Options) overRTMFP(players int) bool {
+	return int(float64(players+1)*o.RTMFPShare) > int(float64(players)*o.RTMFPShare)
+}
+
+// mostPlayers is how many players so many descriptors allow.
+func (o *Options) mostPlayers(files int) int {
+	files -= spareFiles + o.Publishers + o.NeverRead
+	if o.transport() == overRTMFP {
+		return files * o.SessionsPerSocket
+	}
+	return files
 }
 
 // streamName returns the name of the stream of publisher i.
@@ -115,26 +148,6 @@ func (o *Options) streamName(i int) string {
 
 // streams is how many streams players share.
 func (o *Options) streams() int { return max(o.Publishers, 1) }
-
-// target is where players and publishers go.
-type target struct {
-	address string // host and port
-	app     string
-	tcURL   string
-	// enhanced is set when codecs may be such that only Enhanced RTMP has.
-	enhanced bool
-}
-
-func (o *Options) target() (target, error) {
-	u, err := rtmp.ParseURL(o.URL + "/")
-	if err != nil {
-		return target{}, err
-	}
-	if u.Scheme != "rtmp" {
-		return target{}, fmt.Errorf("%s: only rtmp can be measured", o.URL)
-	}
-	return target{address: u.Host, app: u.App, tcURL: u.TCURL, enhanced: o.File != ""}, nil
-}
 
 // parseSlow takes K:RATE apart into players and bytes a second.
 func parseSlow(s string) (players, rate int, err error) {

@@ -10,9 +10,10 @@ import (
 
 // Message types and chunk format bounds, untyped for the parser's bytes (RTMP 1.0 sections 5.3.1, 5.4 and 6.1.1).
 const (
-	typeAudio   = byte(rtmp.TypeAudio)
-	typeVideo   = byte(rtmp.TypeVideo)
-	typeCommand = byte(rtmp.TypeCommandAMF0)
+	typeAudio    = byte(rtmp.TypeAudio)
+	typeVideo    = byte(rtmp.TypeVideo)
+	typeCommand  = byte(rtmp.TypeCommandAMF0)
+	typeCommand3 = byte(rtmp.TypeCommandAMF3)
 
 	maxChunkHeader  = 3 + 11 + 4
 	maxChunkStreams = 64       // that a server may use towards a player
@@ -61,7 +62,7 @@ func keep(kind byte) int {
 	switch kind {
 	case typeAudio, typeVideo:
 		return stampReach
-	case typeCommand, byte(rtmp.TypeCommandAMF3):
+	case typeCommand, typeCommand3:
 		return maxCommand
 	}
 	return 16

@@ -14,16 +14,6 @@ import (
 	"afterglow/rtmp"
 )
 
-type phase uint8
-
-const (
-	phaseConnecting phase = iota
-	phaseHandshaking
-	phaseCommanding
-	phasePlaying
-	phaseEnded
-)
-
 const (
 	handshakeSize = 1536
 	playStreamID  = 1
@@ -74,36 +64,20 @@ func chunks(m rtmp.Message) []byte {
 
 // player is one connection that plays. Its worker alone touches it.
 type player struct {
+	viewer
 	worker *worker
 	canned *canned
 	fd     int
-	role   role
-	phase  phase
 	frames framing
 	stash  []byte // an incomplete chunk header
 	hello  []byte // handshake bytes until they are complete
 	out    []byte // what the socket would not take
 	events uint32
 
-	started  int64
-	playSent int64
-	pictured bool
-
-	received uint64
 	acked    uint64
 	ackEvery uint64
 	answered bool // window announced
-
-	tracks   [2]sequence
-	pictures int64 // time of the last one
 	budget   float64
-	reason   error
-}
-
-// sequence is what a player knows of one kind of frames.
-type sequence struct {
-	next uint64
-	seen bool
 }
 
 func (p *player) ready(events uint32) {
@@ -161,7 +135,7 @@ func (p *player) play() {
 	if p.phase == phaseEnded {
 		return
 	}
-	p.phase, p.playSent = phasePlaying, monotonic()
+	p.playing()
 	p.listen()
 }
 
@@ -232,7 +206,7 @@ func (p *player) read(limit int) {
 		p.end(io.EOF)
 		return
 	}
-	w.now = monotonic()
+	w.crowd.now = monotonic()
 	p.received += uint64(n)
 	b := w.buf[maxChunkHeader-len(p.stash) : maxChunkHeader+n]
 	copy(b, p.stash)
@@ -300,30 +274,24 @@ func (p *player) message(kind byte, _ uint32, length int, head []byte) error {
 		if err == nil && u.Event == rtmp.EventPingRequest {
 			p.send(chunks(rtmp.UserControl{Event: rtmp.EventPingResponse, Value: u.Value}.Message()))
 		}
-	case rtmp.TypeCommandAMF0:
-		return p.command(head)
-	case rtmp.TypeCommandAMF3:
-		if len(head) > 0 {
-			return p.command(head[1:])
+	case rtmp.TypeCommandAMF0, rtmp.TypeCommandAMF3:
+		c, err := readCommand(kind, head)
+		if err != nil {
+			return err
 		}
+		return p.command(c)
 	}
 	return nil
 }
 
-func (p *player) command(body []byte) error {
-	values, err := amf.Decode0(body, nil)
-	if err != nil {
-		return fmt.Errorf("command: %w", err)
-	}
-	c := parseCommand(values)
+func (p *player) command(c command) error {
 	switch {
-	case c.name == "_error" || c.level == "error" || c.name == "close":
-		return fmt.Errorf("server: %s %s", c.name, c.status())
 	case c.name == "_result" && c.transaction == 1:
 		p.send(p.canned.create)
 	case c.name == "_result" && c.transaction == 2:
 		command := p.canned.play
 		if id := uint32(c.number); id != playStreamID {
+			var err error
 			if command, err = playCommand(p.canned.name, id); err != nil {
 				return err
 			}
@@ -332,63 +300,6 @@ func (p *player) command(body []byte) error {
 		p.play()
 	}
 	return nil
-}
-
-// media counts an audio or video message.
-func (p *player) media(kind byte, length int, head []byte) {
-	st := &p.worker.stats
-	st.count(p.worker.now, length)
-	if kind == typeVideo && codedPicture(head) {
-		p.picture(head[0])
-	}
-	stamp, ok := findStamp(kind, head)
-	if !ok {
-		return
-	}
-	t := &p.tracks[track(kind)]
-	switch {
-	case !t.seen || stamp.Sequence == t.next:
-	case stamp.Sequence < t.next:
-		if p.role == innocent {
-			st.repeated(stamp)
-		}
-		return
-	case p.role == innocent:
-		st.gap(track(kind), stamp, stamp.Sequence-t.next)
-	}
-	t.seen, t.next = true, stamp.Sequence+1
-	if p.role == innocent {
-		st.arrived(p.worker.now, stamp, length)
-	}
-}
-
-// codedPicture says whether a video message holds a picture, not configuration or the like.
-func codedPicture(head []byte) bool {
-	if len(head) < 2 {
-		return false
-	}
-	if head[0]&0x80 != 0 {
-		packet := rtmpPacketType(head[0])
-		return packet == 1 || packet == 3
-	}
-	return head[0]&0x0f != 7 || head[1] == 1
-}
-
-func rtmpPacketType(b byte) byte { return b & 0x0f }
-
-func (p *player) picture(first byte) {
-	w := p.worker
-	if !p.pictured {
-		if first>>4&7 != 1 {
-			return
-		}
-		p.pictured = true
-		w.joined(p)
-	}
-	if p.role == innocent && p.pictures > 0 {
-		w.stats.silence(p.pictures, w.now)
-	}
-	p.pictures = w.now
 }
 
 // trickle reads what a slow player's rate allows for the time that has passed.
@@ -415,5 +326,6 @@ func (p *player) end(reason error) {
 	}
 	p.phase, p.reason = phaseEnded, reason
 	p.out, p.hello, p.stash = nil, nil, nil
-	p.worker.gone(p)
+	p.worker.hangUp(p)
+	p.worker.gone(&p.viewer)
 }

@@ -58,11 +58,17 @@ func (l recordingListener) Accept() (net.Conn, error) {
 // scripted serves one player: it answers connect and createStream, with stream 7, and hands over at play.
 func scripted(t *testing.T, atPlay func(c *rtmp.Conn)) (*net.TCPAddr, chan *recordingConn) {
 	t.Helper()
+	return scriptedPlayers(t, 1, atPlay)
+}
+
+// scriptedPlayers is scripted for several players.
+func scriptedPlayers(t *testing.T, players int, atPlay func(c *rtmp.Conn)) (*net.TCPAddr, chan *recordingConn) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	recorded := recordingListener{l, make(chan *recordingConn, 1)}
+	recorded := recordingListener{l, make(chan *recordingConn, players)}
 	srv := &rtmp.Server{Handler: rtmp.HandlerFunc(func(c *rtmp.Conn) {
 		for {
 			m, err := c.ReadMessage()

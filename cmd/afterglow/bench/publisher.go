@@ -302,6 +302,22 @@ func (c command) status() string {
 	return c.code + ": " + c.description
 }
 
+// readCommand reads a command message of a server. It fails for one by which the server refuses something or says farewell.
+func readCommand(kind byte, body []byte) (command, error) {
+	if kind == typeCommand3 && len(body) > 0 {
+		body = body[1:]
+	}
+	values, err := amf.Decode0(body, nil)
+	if err != nil {
+		return command{}, fmt.Errorf("command: %w", err)
+	}
+	c := parseCommand(values)
+	if c.name == "_error" || c.level == "error" || c.name == "close" {
+		return command{}, fmt.Errorf("server: %s %s", c.name, c.status())
+	}
+	return c, nil
+}
+
 func parseCommand(values []amf.Value) command {
 	var c command
 	if len(values) > 1 {

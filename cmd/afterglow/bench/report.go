@@ -12,8 +12,9 @@ import (
 // Report is the result of a run. Times in JSON are milliseconds where the name does not say otherwise.
 type Report struct {
 	Time         time.Time `json:"time"`
-	Server       string    `json:"server"` // URL, or what the floor did
-	Load         string    `json:"load"`   // profile or file
+	Server       string    `json:"server"`    // URL, or what the floor did
+	Transport    string    `json:"transport"` // of the players: rtmp, rtmfp or mixed
+	Load         string    `json:"load"`      // profile or file
 	Publishers   int       `json:"publishers"`
 	Kernel       string    `json:"kernel,omitempty"`
 	Processors   int       `json:"processors"`
@@ -25,33 +26,56 @@ type Report struct {
 
 // Step is a measurement at one number of players.
 type Step struct {
-	Players int      `json:"players"`
+	Received            // by all players
+	Parts    []Received `json:"parts,omitempty"` // by those of each transport, in a run with both
+
 	Clean   bool     `json:"clean"`
 	Reasons []string `json:"reasons,omitempty"` // why it is not clean
 	Notes   []string `json:"notes,omitempty"`   // what makes the figures doubtful
 
 	Seconds float64 `json:"seconds"`
-	// SentGigabits is what publishers sent, DeliveredGigabits what players received, payload of media only.
-	SentGigabits      float64 `json:"sent_gigabits"`
+	// SentGigabits is what publishers sent, payload of media only.
+	SentGigabits float64 `json:"sent_gigabits"`
+
+	Special   []SpecialPlayer `json:"special,omitempty"`
+	Server    *ServerUse      `json:"server,omitempty"`
+	Load      LoadUse         `json:"load"`
+	Datagrams *Datagrams      `json:"datagrams,omitempty"` // of RTMFP
+}
+
+// Received is what players got.
+type Received struct {
+	Transport string `json:"transport"` // rtmp, rtmfp or mixed
+	Players   int    `json:"players"`
+
+	// DeliveredGigabits is what players received, payload of media only.
 	DeliveredGigabits float64 `json:"delivered_gigabits"`
 	DeliveredMbps     float64 `json:"delivered_mbps"`
 	// DeliveredShare is how much of what was sent in the measured time reached all players, 1 is everything.
 	DeliveredShare float64 `json:"delivered_share"`
 	VideoGaps      uint64  `json:"video_gaps"` // frames missing
 	AudioGaps      uint64  `json:"audio_gaps"`
+	Abandoned      uint64  `json:"abandoned"`    // of the frames missing: those where the server has said that it gave something up (RTMFP)
 	JoiningGaps    uint64  `json:"joining_gaps"` // frames missing before the measurement
 	Repeats        uint64  `json:"repeats"`      // frames that came twice or too late
 	Stalls         uint64  `json:"stalls"`       // times without a picture for more than half a second
 	WorstStall     float64 `json:"worst_stall_ms"`
 
 	Latency      Spread `json:"latency_ms"`       // publisher's write to player's read
-	Join         Spread `json:"join_ms"`          // TCP connect to first keyframe
+	Join         Spread `json:"join_ms"`          // TCP connect, or first packet to the server, to first keyframe
 	FirstPicture Spread `json:"first_picture_ms"` // play sent to first keyframe
 
-	Lost    map[string]int  `json:"lost,omitempty"` // players that ended, by reason
-	Special []SpecialPlayer `json:"special,omitempty"`
-	Server  *ServerUse      `json:"server,omitempty"`
-	Load    LoadUse         `json:"load"`
+	Lost map[string]int `json:"lost,omitempty"` // players that ended, by reason
+}
+
+// Datagrams is what the sockets of players over RTMFP carried. Lost ones found no room in the buffer of a socket; they are sent
+// again, and it costs both sides. Those that the server has lost can be told only of a server on this machine.
+type Datagrams struct {
+	Received       uint64  `json:"received"`
+	ReceivedAtOnce float64 `json:"received_at_once"` // by a system call, in the mean
+	Sent           uint64  `json:"sent"`
+	LostByLoad     uint64  `json:"lost_by_load"`
+	LostByServer   uint64  `json:"lost_by_server"`
 }
 
 // Spread are quantiles of durations in milliseconds.
@@ -83,8 +107,11 @@ type ServerUse struct {
 
 // LoadUse is what the load itself cost: when it has no time left, figures are about it and not about the server.
 type LoadUse struct {
-	BusiestThread    float64 `json:"busiest_thread"` // share of a core
-	Process          float64 `json:"process"`        // cores
+	BusiestThread float64 `json:"busiest_thread"` // share of a core, of threads that have players over RTMP
+	Process       float64 `json:"process"`        // cores
+	// CPUSecondsPerGigabit is of this process, publishers included, by what players received.
+	CPUSecondsPerGigabit float64 `json:"cpu_seconds_per_gigabit"`
+
 	PublisherLateP99 float64 `json:"publisher_late_p99_ms"`
 	Saturated        bool    `json:"saturated"`
 	Foreign          float64 `json:"foreign"` // what others took of the core that the load is pinned to, as a share
@@ -119,8 +146,8 @@ func (r *Report) WriteTable(w io.Writer) error {
 	fmt.Fprintf(w, "%s, %s, %d publishers, server on core %s, load on core %s\n\n",
 		r.Server, r.Load, r.Publishers, core(r.ServerCPU), core(r.ClientCPU))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "players\tclean\tdelivered\tMbit/s\tCPU s/Gbit\tCPU\tRSS MB\tKB/player\t"+
-		"latency p50\tp90\tp99\tmax ms\tjoin p50\tp99 ms\tgaps\tstalls\tlost\tload CPU\t")
+	fmt.Fprintln(t, "players\tover\tclean\tdelivered\tMbit/s\tCPU s/Gbit\tCPU\tRSS MB\tKB/player\t"+
+		"latency p50\tp90\tp99\tmax ms\tjoin p50\tp99 ms\tgaps\tstalls\tlost\tload CPU\ts/Gbit\t")
 	for i := range r.Steps {
 		r.Steps[i].row(t)
 	}
@@ -143,27 +170,39 @@ func core(n int) string {
 	return fmt.Sprint(n)
 }
 
+// row writes what is known of the step, and then of its parts.
 func (s *Step) row(w io.Writer) {
 	clean := "no"
 	if s.Clean {
 		clean = "yes"
 	}
-	perGigabit, cpu, rss, perPlayer := "-", "-", "-", "-"
+	server := [4]string{"-", "-", "-", "-"}
 	if u := s.Server; u != nil {
-		perGigabit, cpu = fmt.Sprintf("%.3f", u.CPUSecondsPerGigabit), fmt.Sprintf("%.0f%%", 100*u.CPUShare)
-		rss = fmt.Sprintf("%.1f", float64(u.RSSBytes)/(1<<20))
+		server = [4]string{
+			fmt.Sprintf("%.3f", u.CPUSecondsPerGigabit), fmt.Sprintf("%.0f%%", 100*u.CPUShare),
+			fmt.Sprintf("%.1f", float64(u.RSSBytes)/(1<<20)), "-",
+		}
 		if u.BytesPerPlayer != 0 {
-			perPlayer = fmt.Sprintf("%.1f", u.BytesPerPlayer/(1<<10))
+			server[3] = fmt.Sprintf("%.1f", u.BytesPerPlayer/(1<<10))
 		}
 	}
+	load := [2]string{fmt.Sprintf("%.0f%%", 100*s.Load.Process), fmt.Sprintf("%.3f", s.Load.CPUSecondsPerGigabit)}
+	s.cells(w, clean, server, load)
+	for i := range s.Parts {
+		s.Parts[i].cells(w, "", [4]string{}, [2]string{})
+	}
+}
+
+// cells writes a row of the table.
+func (r *Received) cells(w io.Writer, clean string, server [4]string, load [2]string) {
 	lost := 0
-	for _, n := range s.Lost {
+	for _, n := range r.Lost {
 		lost += n
 	}
-	fmt.Fprintf(w, "%d\t%s\t%.2f%%\t%.0f\t%s\t%s\t%s\t%s\t%.1f\t%.1f\t%.1f\t%.1f\t%.0f\t%.0f\t%d\t%d\t%d\t%.0f%%\t\n",
-		s.Players, clean, 100*s.DeliveredShare, s.DeliveredMbps, perGigabit, cpu, rss, perPlayer,
-		s.Latency.P50, s.Latency.P90, s.Latency.P99, s.Latency.Max, s.Join.P50, s.Join.P99,
-		s.VideoGaps+s.AudioGaps, s.Stalls, lost, 100*s.Load.Process)
+	fmt.Fprintf(w, "%d\t%s\t%s\t%.2f%%\t%.0f\t%s\t%.1f\t%.1f\t%.1f\t%.1f\t%.0f\t%.0f\t%d\t%d\t%d\t%s\t\n",
+		r.Players, r.Transport, clean, 100*r.DeliveredShare, r.DeliveredMbps, strings.Join(server[:], "\t"),
+		r.Latency.P50, r.Latency.P90, r.Latency.P99, r.Latency.Max, r.Join.P50, r.Join.P99,
+		r.VideoGaps+r.AudioGaps, r.Stalls, lost, strings.Join(load[:], "\t"))
 }
 
 func (s *Step) remarks(w io.Writer) {
@@ -172,6 +211,10 @@ func (s *Step) remarks(w io.Writer) {
 	}
 	for _, n := range s.Notes {
 		fmt.Fprintf(w, "%d players, note: %s\n", s.Players, n)
+	}
+	if d := s.Datagrams; d != nil {
+		fmt.Fprintf(w, "%d players, datagrams: %d received (%.1f at a time), %d sent, lost for want of room %d by the load, %d by the server\n",
+			s.Players, d.Received, d.ReceivedAtOnce, d.Sent, d.LostByLoad, d.LostByServer)
 	}
 	for _, p := range s.Special {
 		state := "connected"
@@ -202,7 +245,7 @@ func (s *Step) judge(total *stats, joined int, failures []error) {
 		add("%v", err)
 	}
 	if n := s.VideoGaps + s.AudioGaps; n > 0 {
-		add("%d frames missing", n)
+		add("%d frames missing%s", n, s.givenUp())
 	}
 	if s.Repeats > 0 {
 		add("%d frames repeated or out of order", s.Repeats)
@@ -221,6 +264,14 @@ func (s *Step) judge(total *stats, joined int, failures []error) {
 	s.doubt()
 }
 
+// givenUp says how many of the missing frames the server has given up.
+func (s *Step) givenUp() string {
+	if s.Abandoned == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d of them given up by the server", s.Abandoned)
+}
+
 // doubt notes what makes figures say less about the server than they seem to.
 func (s *Step) doubt() {
 	add := func(format string, args ...any) { s.Notes = append(s.Notes, fmt.Sprintf(format, args...)) }
@@ -230,6 +281,9 @@ func (s *Step) doubt() {
 	}
 	if s.Load.PublisherLateP99 > milliseconds(latePublisher) {
 		add("publishers sent late, p99 %.0f ms: the load lacks processor time", s.Load.PublisherLateP99)
+	}
+	if d := s.Datagrams; d != nil && d.LostByLoad > 0 {
+		add("the load has lost %d datagrams: the server sends them again, at its own cost", d.LostByLoad)
 	}
 	if s.Load.Foreign > foreignLimit {
 		add("other processes took %.0f%% of the load's core", 100*s.Load.Foreign)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -15,7 +16,7 @@ func Run(ctx context.Context, o Options, out io.Writer) (*Report, error) {
 		return nil, err
 	}
 	files := raiseFileLimit()
-	limit := files - spareFiles - o.Publishers - o.NeverRead
+	limit := o.mostPlayers(files)
 	for _, n := range o.steps() {
 		if n > limit {
 			return nil, fmt.Errorf("%d players need more than the %d files that this process may open (ulimit -n)", n, files)
@@ -32,7 +33,7 @@ func Run(ctx context.Context, o Options, out io.Writer) (*Report, error) {
 	}
 	defer s.close()
 	r := &Report{
-		Time: time.Now().UTC().Truncate(time.Second), Server: o.describeServer(), Load: o.Profile, Publishers: o.Publishers,
+		Time: time.Now().UTC().Truncate(time.Second), Server: o.describeServer(), Transport: o.transport(), Load: o.Profile, Publishers: o.Publishers,
 		Kernel: kernelRelease(), Processors: processors, ServerCPU: o.ServerCPU, ClientCPU: o.ClientCPU,
 	}
 	if o.File != "" {
@@ -52,7 +53,7 @@ func Run(ctx context.Context, o Options, out io.Writer) (*Report, error) {
 func (o *Options) describeServer() string {
 	switch {
 	case o.raw == nil:
-		return o.URL
+		return strings.Join(o.URL, " and ")
 	case o.raw.gather > 0:
 		return "floor, gathered for " + o.raw.gather.String()
 	}

@@ -18,6 +18,10 @@ import (
 const floorVariable = "AFTERGLOW_TEST_FLOOR"
 
 func TestMain(m *testing.M) {
+	if address, ok := os.LookupEnv(tcVariable); ok {
+		fmt.Fprintln(os.Stderr, runTC(address))
+		os.Exit(1)
+	}
 	gather, ok := os.LookupEnv(floorVariable)
 	if !ok {
 		os.Exit(m.Run())

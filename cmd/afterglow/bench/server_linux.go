@@ -3,9 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -69,24 +67,25 @@ func startPinned(command *exec.Cmd, cpu int) error {
 	return command.Start()
 }
 
-// listening waits until the address accepts connections.
-func (s *server) listening(ctx context.Context, address string) error {
+// listening waits until the server lets somebody in at a place.
+func (s *server) listening(ctx context.Context, p place) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-		if err == nil {
-			return c.Close()
-		}
+	go func() {
 		select {
-		case <-tick.C:
 		case <-s.exited:
-			return fmt.Errorf("server ended (%v): %s", s.err, s.output.String())
+			cancel()
 		case <-ctx.Done():
-			return fmt.Errorf("server does not listen on %s: %s", address, s.output.String())
 		}
+	}()
+	if err := p.reach(ctx); err == nil {
+		return nil
+	}
+	select {
+	case <-s.exited:
+		return fmt.Errorf("server ended (%v): %s", s.err, s.output.String())
+	default:
+		return fmt.Errorf("server does not listen on %s over %s: %s", p.address, p.transport, s.output.String())
 	}
 }
 
@@ -102,16 +101,6 @@ func (s *server) stop() {
 	}
 	_ = unix.Kill(-s.pid(), unix.SIGKILL)
 	<-s.exited
-}
-
-// addressIsFree makes sure that the server to start will not lose its port to one that runs already.
-func addressIsFree(address string) error {
-	c, err := net.DialTimeout("tcp", address, time.Second)
-	if err != nil {
-		return nil
-	}
-	_ = c.Close()
-	return errors.New(address + " is taken: another server listens there")
 }
 
 // tail keeps the last output of a process.

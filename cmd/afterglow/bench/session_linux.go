@@ -3,9 +3,9 @@ package bench
 import (
 	"context"
 	"fmt"
-	"net"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,20 +14,17 @@ import (
 // session is a server under load: publishers that send all the time, and players that come and go.
 type session struct {
 	o        *Options
-	target   target
-	address  *net.TCPAddr
-	canned   []*canned // by stream
-	workers  []*worker
+	play     []target
+	to       target // of publishers
+	teams    []*team
 	publish  []*publisher
 	window   atomic.Pointer[window]
 	progress *progress
 	pids     []int
 	started  *server
 
-	players int   // asked for so far
-	added   int   // ever, for source addresses
-	rssAt   int   // players when memory was first taken, 0 before
-	rss     int64 // at that time
+	rssAt int   // players when memory was first taken, 0 before
+	rss   int64 // at that time
 
 	stopPublishing context.CancelFunc
 	publishing     sync.WaitGroup
@@ -35,14 +32,11 @@ type session struct {
 
 const pollEvery = 10 * time.Millisecond
 
-// newSession starts the server if it is to be started, the publishers, and the threads for players.
+// newSession starts the server if it is to be started, the publishers, and what players need.
 func newSession(ctx context.Context, o *Options, p *progress) (*session, error) {
 	s := &session{o: o, progress: p, pids: o.Pid}
 	var err error
-	if s.target, err = o.target(); err != nil {
-		return nil, err
-	}
-	if s.address, err = net.ResolveTCPAddr("tcp", s.target.address); err != nil {
+	if s.play, s.to, err = o.targets(); err != nil {
 		return nil, err
 	}
 	if err := s.prepare(ctx); err != nil {
@@ -66,36 +60,45 @@ func (s *session) prepare(ctx context.Context) error {
 	}
 	// Publishers need a processor of the scheduler's own while threads of players wait in the kernel.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), o.Threads+2))
-	for i := range o.streams() {
-		c, err := newCanned(s.target, o.streamName(i), i)
+	for _, t := range s.play {
+		side, err := newSide(o, t)
 		if err != nil {
 			return err
 		}
-		s.canned = append(s.canned, c)
-	}
-	_, rate, _ := parseSlow(o.Slow)
-	for range o.Threads {
-		w, err := newWorker(o.raw != nil, rate)
-		if err != nil {
-			return err
-		}
-		s.workers = append(s.workers, w)
+		s.teams = append(s.teams, &team{side: side, transport: t.transport})
 	}
 	return s.startPublishers(ctx)
 }
 
+func newSide(o *Options, t target) (side, error) {
+	if t.transport == overRTMFP {
+		return newRTMFPSide(o, t)
+	}
+	return newRTMPSide(o, t)
+}
+
 func (s *session) startServer(ctx context.Context) error {
-	if err := addressIsFree(s.target.address); err != nil {
+	places, err := placesOf(append(slices.Clone(s.play), s.to), s.o)
+	if err != nil {
 		return err
 	}
+	for _, p := range places {
+		if err := p.free(); err != nil {
+			return err
+		}
+	}
 	s.progress.stage("starting "+s.o.Start, 1)
-	var err error
 	// exec makes the shell's process the server's, where the command is a simple one.
 	if s.started, err = startServer(exec.Command("/bin/sh", "-c", "exec "+s.o.Start), s.o.ServerCPU, s.o.Procs); err != nil {
 		return fmt.Errorf("start server: %w", err)
 	}
 	s.pids = []int{s.started.pid()}
-	return s.started.listening(ctx, s.target.address)
+	for _, p := range places {
+		if err := s.started.listening(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *session) startPublishers(ctx context.Context) error {
@@ -125,18 +128,21 @@ func (s *session) startPublishers(ctx context.Context) error {
 
 func (s *session) newWriter(ctx context.Context, i int) (frameWriter, error) {
 	if s.o.raw != nil {
-		return publishRaw(ctx, s.target, i)
+		return publishRaw(ctx, s.to, i)
 	}
 	name := s.o.streamName(i)
 	if s.o.Key != "" {
 		name += "?key=" + s.o.Key
 	}
-	return publishRTMP(ctx, s.target, name)
+	if s.to.transport == overRTMFP {
+		return publishRTMFP(ctx, s.o, s.to, name)
+	}
+	return publishRTMP(ctx, s.to, name)
 }
 
 func (s *session) close() {
-	for _, w := range s.workers {
-		w.stop()
+	for _, t := range s.teams {
+		t.close()
 	}
 	if s.stopPublishing != nil {
 		s.stopPublishing()
@@ -161,17 +167,19 @@ func (s *session) measure(ctx context.Context, n int) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.step(n, m), nil
+	return s.step(m), nil
 }
 
 // grow adds players until there are n, at the given rate, and waits for their first pictures. It returns no error
 // when some do not get one: the verdict will tell.
 func (s *session) grow(ctx context.Context, n int) error {
-	if n < s.players {
+	if n < s.players() {
 		s.clear()
 	}
-	if s.players == 0 {
-		s.addSpecial()
+	if s.players() == 0 {
+		if err := s.addSpecial(); err != nil {
+			return err
+		}
 	}
 	if from := s.o.MemoryFrom; s.rssAt == 0 && from > 0 && from < n {
 		if err := s.join(ctx, from); err != nil {
@@ -191,12 +199,13 @@ func (s *session) grow(ctx context.Context, n int) error {
 
 func (s *session) join(ctx context.Context, n int) error {
 	s.progress.stage(fmt.Sprintf("joining %d players", n), n)
-	start, first := time.Now(), s.players
-	for s.players < n {
+	start, first := time.Now(), s.players()
+	for s.players() < n {
 		due := min(first+1+int(time.Since(start).Seconds()*float64(s.o.Rate)), n)
-		for s.players < due {
-			s.add(innocent)
-			s.players++
+		for s.players() < due {
+			if err := s.add(); err != nil {
+				return err
+			}
 		}
 		s.progress.set(s.pictured())
 		if err := sleep(ctx, pollEvery); err != nil {
@@ -227,49 +236,65 @@ func (s *session) serverGone() error {
 	}
 }
 
-// add opens one more player, on the next thread, stream and source address.
-func (s *session) add(r role) {
-	w := s.workers[s.added%len(s.workers)]
-	c := s.canned[s.added%len(s.canned)]
-	var from net.IP
-	if s.address.IP.IsLoopback() && s.address.IP.To4() != nil {
-		addresses := max(s.o.Addresses, min(s.added/playersPerIP+1, maxLoopbackHost))
-		from = net.IPv4(127, 0, 0, byte(1+s.added%addresses))
+// add opens one more innocent player, of the next stream of its team.
+func (s *session) add() error {
+	t := s.teams[0]
+	if len(s.teams) > 1 && (t.transport == overRTMFP) != s.o.overRTMFP(s.players()) {
+		t = s.teams[1]
 	}
-	s.added++
-	w.do(func() { w.add(c, r, s.address, from) })
+	t.players++
+	return t.add(innocent, (t.players-1)%s.o.streams())
 }
 
-func (s *session) addSpecial() {
+// addSpecial opens the players that misbehave, in the first team.
+func (s *session) addSpecial() error {
 	slowPlayers, _, _ := parseSlow(s.o.Slow)
-	for range slowPlayers {
-		s.add(slow)
+	for i := range slowPlayers + s.o.NeverRead {
+		r := slow
+		if i >= slowPlayers {
+			r = neverRead
+		}
+		if err := s.teams[0].add(r, i%s.o.streams()); err != nil {
+			return err
+		}
 	}
-	for range s.o.NeverRead {
-		s.add(neverRead)
-	}
-	// Streams of innocent players are shared out by the same count.
-	s.added += (len(s.canned) - s.added%len(s.canned)) % len(s.canned)
+	return nil
 }
 
 // clear closes all players.
 func (s *session) clear() {
-	for _, w := range s.workers {
-		w.do(w.clear)
+	for _, t := range s.teams {
+		t.clear()
+		t.players = 0
 	}
-	s.players = 0
+}
+
+// crews are those of all teams.
+func (s *session) crews() (all []crew) {
+	for _, t := range s.teams {
+		all = append(all, t.crews()...)
+	}
+	return all
+}
+
+// players is how many were asked for so far.
+func (s *session) players() (n int) {
+	for _, t := range s.teams {
+		n += t.players
+	}
+	return n
 }
 
 func (s *session) pictured() (n int) {
-	for _, w := range s.workers {
-		n += int(w.pictured.Load())
+	for _, t := range s.teams {
+		n += t.pictured()
 	}
 	return n
 }
 
 func (s *session) ended() (n int) {
-	for _, w := range s.workers {
-		n += int(w.ended.Load())
+	for _, t := range s.teams {
+		n += t.ended()
 	}
 	return n
 }

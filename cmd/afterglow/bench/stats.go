@@ -11,6 +11,7 @@ type stats struct {
 	sentBytes    uint64 // payload of stamped frames that were sent within the window
 	sentMessages uint64
 	gaps         [2]uint64 // frames missing, by track
+	abandoned    uint64    // of these: where the sender has said that it gave something up
 	joiningGaps  uint64    // frames missing before the window
 	repeats      uint64
 	stalls       uint64
@@ -63,12 +64,16 @@ func (s *stats) arrived(now int64, stamp Stamp, length int) {
 	slice.count++
 }
 
-func (s *stats) gap(track int, stamp Stamp, missing uint64) {
+// gap counts missing frames before a stamped one. Given says that the sender has told of something that it gave up there.
+func (s *stats) gap(track int, stamp Stamp, missing uint64, given bool) {
 	if s.window == nil || stamp.Sent < s.window.from {
 		s.joiningGaps += missing
 		return
 	}
 	s.gaps[track] += missing
+	if given {
+		s.abandoned += missing
+	}
 }
 
 func (s *stats) repeated(stamp Stamp) {
@@ -96,6 +101,7 @@ func (s *stats) merge(o *stats) {
 	s.messages += o.messages
 	s.sentBytes += o.sentBytes
 	s.sentMessages += o.sentMessages
+	s.abandoned += o.abandoned
 	s.joiningGaps += o.joiningGaps
 	s.repeats += o.repeats
 	s.stalls += o.stalls

@@ -17,23 +17,19 @@ const (
 	slowTick    = 50 * time.Millisecond
 )
 
-// worker is one thread that owns players.
+// worker is one thread that owns players over RTMP.
 type worker struct {
+	crowd
 	epoll int
 	wake  int // eventfd
 	raw   bool
 	rate  int // bytes a second of slow players
 	buf   []byte
-	now   int64 // when the bytes being parsed were read
 
-	players []*player // by descriptor
-	special []*player // slow and never reading ones, also when ended
-	lost    map[string]int
-	stats   stats
+	players  []*player // by descriptor
+	trickled []*player // slow ones
 
-	thread   atomic.Int64
-	pictured atomic.Int64 // innocent players with a picture
-	ended    atomic.Int64 // innocent players ended against their will
+	thread atomic.Int64
 
 	mu      sync.Mutex
 	mailbox []func()
@@ -53,8 +49,9 @@ func newWorker(raw bool, slowRate int) (*worker, error) {
 	}
 	w := &worker{
 		epoll: epoll, wake: wake, raw: raw, rate: slowRate,
-		buf: make([]byte, maxChunkHeader+readBuffer), lost: map[string]int{}, stopped: make(chan struct{}),
+		buf: make([]byte, maxChunkHeader+readBuffer), stopped: make(chan struct{}),
 	}
+	w.forget()
 	if err := w.watch(unix.EPOLL_CTL_ADD, wake, unix.EPOLLIN); err != nil {
 		return nil, err
 	}
@@ -107,7 +104,7 @@ func (w *worker) loop() {
 		for i := range max(n, 0) {
 			w.event(int(events[i].Fd), events[i].Events)
 		}
-		if now := monotonic(); len(w.special) > 0 && now-ticked >= int64(slowTick) {
+		if now := monotonic(); len(w.trickled) > 0 && now-ticked >= int64(slowTick) {
 			w.trickle(time.Duration(now - ticked))
 			ticked = now
 		}
@@ -115,7 +112,7 @@ func (w *worker) loop() {
 }
 
 func (w *worker) timeout() int {
-	if len(w.special) > 0 {
+	if len(w.trickled) > 0 {
 		return int(slowTick / time.Millisecond)
 	}
 	return -1
@@ -141,18 +138,19 @@ func (w *worker) event(fd int, events uint32) {
 }
 
 func (w *worker) trickle(passed time.Duration) {
-	for _, p := range w.special {
-		if p.role == slow {
-			p.trickle(passed, w.rate)
-		}
+	for _, p := range w.trickled {
+		p.trickle(passed, w.rate)
 	}
 }
 
 // add opens a connection for a new player.
 func (w *worker) add(c *canned, r role, to *net.TCPAddr, from net.IP) {
-	p := &player{worker: w, canned: c, role: r, started: monotonic(), fd: -1}
+	p := &player{viewer: viewer{crowd: &w.crowd, role: r, started: monotonic()}, worker: w, canned: c, fd: -1}
 	if r != innocent {
-		w.special = append(w.special, p)
+		w.special = append(w.special, &p.viewer)
+	}
+	if r == slow {
+		w.trickled = append(w.trickled, p)
 	}
 	fd, err := dial(to, from)
 	if err != nil {
@@ -203,34 +201,8 @@ func sockaddr(a *net.TCPAddr) unix.Sockaddr {
 	return &unix.SockaddrInet6{Port: a.Port, Addr: [16]byte(a.IP.To16())}
 }
 
-// joined is called with a player's first picture.
-func (w *worker) joined(p *player) {
-	if p.role != innocent {
-		return
-	}
-	w.stats.join.Add(time.Duration(w.now - p.started))
-	w.stats.picture.Add(time.Duration(w.now - p.playSent))
-	w.pictured.Add(1)
-}
-
-// gone is called once for each player that ends against its will.
-func (w *worker) gone(p *player) {
-	w.forget(p)
-	if p.role != innocent {
-		return
-	}
-	w.lost[p.reason.Error()]++
-	w.ended.Add(1)
-	if p.pictured {
-		w.pictured.Add(-1)
-	}
-	// One that goes leaves a silence until the end of the measurement: count it with the stalls.
-	if p.pictures > 0 && w.stats.window != nil {
-		w.stats.silence(p.pictures, w.stats.window.to)
-	}
-}
-
-func (w *worker) forget(p *player) {
+// hangUp closes a player's connection.
+func (w *worker) hangUp(p *player) {
 	if p.fd < 0 {
 		return
 	}
@@ -239,49 +211,26 @@ func (w *worker) forget(p *player) {
 	p.fd = -1
 }
 
-// clear closes all connections and forgets what was counted.
+// clear closes all connections and forgets what was counted. It runs on the thread.
 func (w *worker) clear() {
 	for _, p := range w.players {
 		if p != nil {
 			p.phase = phaseEnded
-			w.forget(p)
+			w.hangUp(p)
 		}
 	}
-	w.special = nil
-	w.lost = map[string]int{}
-	w.stats = stats{}
-	w.pictured.Store(0)
-	w.ended.Store(0)
+	w.trickled = nil
+	w.forget()
 }
 
-// collect returns what was counted since the last call, open stalls included.
-func (w *worker) collect() (s stats, lost map[string]int) {
+// counts implements crew.
+func (w *worker) counts() *crowd { return &w.crowd }
+
+// restless implements crew.
+func (w *worker) restless() {
 	for _, p := range w.players {
-		if p != nil && p.role == innocent && p.pictured {
-			w.stats.silence(p.pictures, w.endOfWindow())
+		if p != nil {
+			w.waiting(&p.viewer)
 		}
 	}
-	s, lost = w.stats, w.lost
-	w.stats, w.lost = stats{}, map[string]int{}
-	return s, lost
-}
-
-func (w *worker) endOfWindow() int64 {
-	if w.stats.window == nil {
-		return 0
-	}
-	return w.stats.window.to
-}
-
-// specials reports on the players that misbehave.
-func (w *worker) specials() []SpecialPlayer {
-	var out []SpecialPlayer
-	for _, p := range w.special {
-		s := SpecialPlayer{Role: p.role.String(), Connected: p.phase != phaseEnded, Bytes: p.received}
-		if p.reason != nil {
-			s.Reason = p.reason.Error()
-		}
-		out = append(out, s)
-	}
-	return out
 }
