@@ -9,7 +9,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"afterglow/amf"
 	"afterglow/apps"
@@ -17,6 +16,7 @@ import (
 	"afterglow/netconn"
 	"afterglow/netconn/netconntest"
 	"afterglow/netconn/overrtmp"
+	"afterglow/netconn/overrtmp/overrtmptest"
 	"afterglow/rtmp"
 
 	"go.uber.org/goleak"
@@ -173,26 +173,13 @@ func (f from) Open(t *testing.T) netconntest.Wire {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	return wire{c}
+	return overrtmptest.NewWire(c)
 }
 
-func (f from) Tell(s netconn.Status) { f.front.Tell(s) }
-func (f from) Dead() uint64          { return f.front.Stats().Dead.Load() }
-func (f from) Slow() uint64          { return f.front.Stats().Slow.Load() }
-
-type wire struct{ conn *rtmp.Conn }
-
-func (w wire) Send(m netconn.Message) error {
-	return w.conn.WriteMessage(rtmp.Message{Type: rtmp.MessageType(m.Type), Timestamp: m.Timestamp, StreamID: m.StreamID, Payload: m.Payload})
-}
-
-func (w wire) Receive() (netconn.Message, error) {
-	_ = w.conn.SetReadDeadline(time.Now().Add(30 * time.Second))
-	m, err := w.conn.ReadMessage()
-	return netconn.Message{Type: uint8(m.Type), Timestamp: m.Timestamp, StreamID: m.StreamID, Payload: m.Payload}, err
-}
-
-func (w wire) Cut() { _ = w.conn.Close() }
+func (from) Manner() netconntest.Manner { return (*overrtmptest.Server)(nil).Manner() }
+func (f from) Tell(s netconn.Status)    { f.front.Tell(s) }
+func (f from) Dead() uint64             { return f.front.Stats().Dead.Load() }
+func (f from) Slow() uint64             { return f.front.Stats().Slow.Load() }
 
 // app is the property that names an application.
 func app(name string) amf.Property { return amf.Property{Name: "app", Value: name} }

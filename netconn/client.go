@@ -270,6 +270,7 @@ func (c *Client) dispatch(m Message) error {
 		}
 		return c.command(cmd)
 	case TypeAudio, TypeVideo, TypeDataAMF0, TypeDataAMF3:
+		m = asPlayed(m)
 		if s := c.stream(m.StreamID); s != nil && s.events.Packet != nil {
 			if p, ok := media.FromMessage(m.Type, m.Timestamp, m.Payload); ok {
 				s.events.Packet(p)

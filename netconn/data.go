@@ -75,6 +75,21 @@ func dataName(m Message) (name string, rest []byte, err error) {
 	return name, d.Remaining(), nil
 }
 
+// asPlayed takes @setDataFrame away, which is meant for servers: librtmfp sends it to those that play directly from it, too.
+func asPlayed(m Message) Message {
+	if m.Type != TypeDataAMF0 && m.Type != TypeDataAMF3 {
+		return m
+	}
+	name, rest, err := dataName(m)
+	if err != nil || name != "@setDataFrame" {
+		return m
+	}
+	if m.Payload = rest; m.Type == TypeDataAMF3 {
+		m.Payload = append([]byte{0}, rest...)
+	}
+	return m
+}
+
 // toAMF0 returns the form of a data packet for clients that know AMF0 only: values that AMF0 has no word for are left
 // out with the message. It is made once for each packet.
 func toAMF0(p *media.Packet) (*media.Packet, bool) {

@@ -41,9 +41,9 @@ func (f *fakeTransport) Barrier(uint32) {}
 func (f *fakeTransport) StreamOpened(uint32) {}
 func (f *fakeTransport) StreamClosed(uint32) {}
 
-func (f *fakeTransport) Accepted()      {}
-func (f *fakeTransport) Far() Far       { return Far{} }
-func (f *fakeTransport) Pull()          {}
+func (f *fakeTransport) Accepted() {}
+func (f *fakeTransport) Far() Far  { return Far{} }
+func (f *fakeTransport) Pull()     {}
 
 func (f *fakeTransport) Heard() (uint64, bool) { return 0, true }
 

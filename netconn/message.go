@@ -59,6 +59,9 @@ type Handle interface {
 type Out struct {
 	Packet  *media.Packet
 	Message *Message
+	// InPlace says that the message must come behind the packets before it and before those after it, also where messages can
+	// overtake each other.
+	InPlace bool
 }
 
 // Source is where a transport pulls the media of a NetStream from. Next is called by one goroutine at a time and does

@@ -35,6 +35,7 @@ type player struct {
 	mu          sync.Mutex
 	sub         *streams.Subscriber
 	paused      bool
+	turning     bool // what is received changes: nothing is pulled
 	ended       bool
 	unsupported bool // the client has been told
 	held        streams.Item
@@ -98,6 +99,10 @@ func (s *Stream) begin(item playItem) {
 	switch {
 	case item.name == "" || len(item.name) > maxName:
 		s.deny(Status{Code: PlayFailed, Description: nameRule})
+		s.nextItem()
+		return
+	case len(item.query) > maxQuery:
+		s.deny(Status{Code: PlayFailed, Description: queryRule})
 		s.nextItem()
 		return
 	case !Covers(c.Rights().Read, item.name):
@@ -210,8 +215,14 @@ func (s *Stream) stop() {
 	p.sub.Close()
 }
 
+// enqueue appends to the playlist. What would be refused for its size when its turn comes is refused now: a playlist is kept.
 func (s *Stream) enqueue(item playItem) {
-	if len(s.playlist) < maxPlaylist {
+	switch {
+	case len(item.name) > maxName:
+		s.deny(Status{Code: PlayFailed, Description: nameRule})
+	case len(item.query) > maxQuery:
+		s.deny(Status{Code: PlayFailed, Description: queryRule})
+	case len(s.playlist) < maxPlaylist:
 		s.playlist = append(s.playlist, item)
 	}
 }
@@ -231,7 +242,7 @@ func (p *player) Feed() any { return p.feed }
 func (p *player) Next(int) (Out, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for !p.paused && !p.ended {
+	for !p.paused && !p.turning && !p.ended {
 		item, ok := p.next()
 		if !ok {
 			return Out{}, false
@@ -304,7 +315,9 @@ func (p *player) notice(e streams.Event) (Out, bool) {
 	if e == streams.EventUnpublish {
 		code = PlayUnpublishNotify
 	}
-	return p.message(Status{Code: code, Details: p.item.name})
+	out, ok := p.message(Status{Code: code, Details: p.item.name})
+	out.InPlace = true
+	return out, ok
 }
 
 func (p *player) message(s Status) (Out, bool) {
@@ -382,10 +395,19 @@ func (s *Stream) receive(change func(*streams.Subscriber), on bool) {
 		return
 	}
 	if on {
+		// Media goes on behind the notices, and none that comes meanwhile is passed over.
+		p.turn(true, func(*streams.Subscriber) {})
 		s.status(Status{Code: SeekNotify, Details: p.item.name})
 		s.status(Status{Code: PlayStart, Details: p.item.name})
 	}
+	p.turn(false, change)
+	s.conn.transport.Pull()
+}
+
+// turn changes what is received, and whether anything is pulled.
+func (p *player) turn(begin bool, change func(*streams.Subscriber)) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.turning = begin
 	change(p.sub)
-	p.mu.Unlock()
 }

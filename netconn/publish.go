@@ -15,10 +15,16 @@ type publication struct {
 	publisher *streams.Publisher
 }
 
-// maxName bounds the names of streams, in bytes: they are kept, repeated and logged.
-const maxName = 1024
+// maxName and maxQuery bound the names of streams and what follows the question mark, in bytes: they are kept, repeated and logged.
+const (
+	maxName  = 1024
+	maxQuery = 16 << 10
+)
 
-var nameRule = fmt.Sprintf("A stream's name has 1 to %d bytes and does not end with a slash.", maxName)
+var (
+	nameRule  = fmt.Sprintf("A stream's name has 1 to %d bytes and does not end with a slash.", maxName)
+	queryRule = fmt.Sprintf("A stream's query has at most %d bytes.", maxQuery)
+)
 
 // publish asks the Handler for the right to a name (RTMP 1.0 section 7.2.2.6).
 func (s *Stream) publish(cmd *command) error {
@@ -40,6 +46,9 @@ func (s *Stream) publish(cmd *command) error {
 	switch {
 	case name == "" || strings.HasSuffix(name, "/") || len(name) > maxName:
 		s.deny(Status{Code: PublishBadName, Description: nameRule})
+		return nil
+	case len(query) > maxQuery:
+		s.deny(Status{Code: PublishBadName, Description: queryRule})
 		return nil
 	case !Covers(c.Rights().Write, name):
 		s.deny(Status{Code: PublishBadName, Description: "No write access to " + name + ".", Details: name})

@@ -93,6 +93,9 @@ func (n *noticesUntil) manner(now, anywhere Instant) manner {
 // not by the window. So they approach each other, and growth is slower than 1 % only right after a loss.
 //
 // The loss that ends slow start takes half of bulk: slow start has doubled the window since the last that was known to fit.
+//
+// Slow start of real-time data ends when packets begin to wait on the way (call of enough), as that of RFC 9406 does. It would go on
+// until the queue there is full, and an eighth for a loss would leave it full: of a queue of a second, sound was a second late.
 type congestion struct {
 	cwnd      int
 	threshold int // SSTHRESH
@@ -178,6 +181,9 @@ func (c *congestion) end(m manner, nextTSN uint64) (reduced bool) {
 	}
 	return false
 }
+
+// enough ends slow start without a loss.
+func (c *congestion) enough() { c.threshold = min(c.threshold, c.cwnd) }
 
 func (c *congestion) reduce(m manner, flight int) {
 	c.threshold = max(c.remainder(m, min(c.cwnd, flight)), windowFirst)

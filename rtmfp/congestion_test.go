@@ -51,6 +51,22 @@ func TestSlowStartDoublesTheWindowInARoundTrip(t *testing.T) {
 	}
 }
 
+func TestSlowStartEndsWithoutALossWhenThereIsEnough(t *testing.T) {
+	c := newCongestion()
+	c.roundOf(mannerTimeCritical)
+	c.enough()
+	before := c.window()
+	c.roundOf(mannerTimeCritical)
+	if grown := c.window() - before; c.slowStart() || grown < gentleStep || grown > (roundSteps+1)*gentleStep {
+		t.Errorf("grew by %d in a round trip, slow start %v", grown, c.slowStart())
+	}
+	c.enough()
+	c.roundOf(mannerTimeCritical)
+	if c.slowStart() {
+		t.Error("slow start again")
+	}
+}
+
 func TestSlowStartOfTimeCriticalSessionsIsAQuarterAsQuick(t *testing.T) {
 	c := newCongestion()
 	c.acknowledge(mannerTimeCritical, c.window(), 1001)

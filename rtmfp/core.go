@@ -339,6 +339,15 @@ func (c *Core) pathTo(addr netip.AddrPort) (Path, bool) {
 	return Path{Interface: via, Addr: addr}, ok
 }
 
+// toldPath is pathTo for an address that another endpoint has told of. Loopback means something else to those who are not on this
+// machine: they would have us speak to what is none of theirs.
+func (c *Core) toldPath(from Path, addr netip.AddrPort) (Path, bool) {
+	if addr.Addr().Unmap().IsLoopback() && !from.Addr.Addr().IsLoopback() {
+		return Path{}, false
+	}
+	return c.pathTo(addr)
+}
+
 // advance moves the core's clock, which never goes back.
 func (c *Core) advance(now Instant) { c.now = max(c.now, now) }
 

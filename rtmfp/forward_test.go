@@ -1,6 +1,7 @@
 package rtmfp_test
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -95,5 +96,26 @@ func TestForwardingIsBounded(t *testing.T) {
 	w.RunFor(time.Second)
 	if st := server.Stats(); st.HellosForwarded != 4 {
 		t.Error("forwarded in a session that is closed")
+	}
+}
+
+func TestPeerIsToldOfAFewAddressesOfTheInitiator(t *testing.T) {
+	w := newWorld(t, 1)
+	nat := w.NewNAT(at(9, 0).Addr(), simnet.NATSettings{Kind: simnet.PortRestricted})
+	near, far := netip.MustParseAddrPort("192.168.0.2:4000"), netip.MustParseAddrPort("192.168.0.3:4000")
+	server := w.add(w.NewHost(at(1, 1935)), options{config: rtmfp.CoreConfig{Introducer: introducing(func(i *rtmfp.Introduction) {
+		peer, _ := flash.Profile{}.PeerNamed(i.Discriminator)
+		i.AlsoAt(i.From.Addr, netip.AddrPort{}, at(20, 1), at(20, 1), at(21, 1), at(22, 1)) // of these it is three
+		i.AlsoAt(near, at(23, 1), at(24, 1))                                                // and the first of these
+		i.To(peer)
+	})}})
+	initiator, responder := w.add(nat.NewHost(near), options{}), w.add(nat.NewHost(far), options{})
+	w.connect(responder, server)
+	p := initiator.dial(responder.fingerprint(), nil, server.addr())
+	if !w.opens(p) || p.session.Path().Addr != far {
+		t.Errorf("far end at %v, %v", p.session.Path(), p.err)
+	}
+	if st := server.Stats(); st.HellosForwarded != 5 || responder.Stats().FIHellos != 5 {
+		t.Errorf("%d hellos sent on, %d came", st.HellosForwarded, responder.Stats().FIHellos)
 	}
 }

@@ -223,7 +223,7 @@ func (s *Session) receiveForwardedHello(h wire.FIHello) {
 		c.stats.RefusedBusy++
 		return
 	}
-	if path, ok := c.pathTo(h.ReplyAddress.AddrPort); ok {
+	if path, ok := c.toldPath(s.path, h.ReplyAddress.AddrPort); ok {
 		c.answerHello(Hello{From: path, Discriminator: h.Discriminator, Forwarded: true}, h.Tag)
 	}
 }

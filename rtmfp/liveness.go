@@ -239,7 +239,8 @@ func (s *Session) move(to Path) {
 	s.stats.moves++
 	s.core.stats.Moves++
 	s.core.config.Log.Info("peer moved", "peer", s.PeerID(), "from", before, "to", to)
-	s.out.recover(s)
+	s.out.timeouts = 0
+	s.out.sendAgain(s) // what is in flight is on its way to where the far end is not
 	s.handler.Moved(s, before)
 }
 

@@ -308,3 +308,24 @@ func TestTransferGoesOnAfterABlackout(t *testing.T) {
 		})
 	}
 }
+
+// What was sent to where the far end is no longer goes to where it is when that is known, not when the retransmission timeout comes.
+func TestWhatWasUnderWayFollowsAMove(t *testing.T) {
+	w := newWorld(t, 74)
+	a, b := w.pair(simnet.Conditions{Delay: 20 * time.Millisecond}, options{}, options{})
+	near, far := w.connect(a, b)
+	var back *rtmfp.SendFlow
+	b.do(func() {
+		back = far.open(t, rtmfp.FlowConfig{})
+		sendAll(t, back, []string{"before"})
+	})
+	w.RunFor(3 * time.Second)
+	a.host.Move(0, addr("198.51.100.77:4000"), nil)
+	b.do(func() { sendAll(t, back, []string{"after"}) })
+	w.RunFor(50 * time.Millisecond)
+	a.do(func() { near.session.Probe(func() {}) })
+	w.RunFor(90 * time.Millisecond) // the Ping, the question whether it is there, the answer, and what was lost
+	if in := near.inboxes[0]; len(in.messages) != 2 || far.moves != 1 {
+		t.Errorf("%d messages, %d moves", len(in.messages), far.moves)
+	}
+}

@@ -232,7 +232,7 @@ func (c *Core) receiveRedirect(from Path, payload []byte) error {
 	}
 	s.opening.redirected = true
 	for _, a := range r.Destinations {
-		if path, ok := c.pathTo(a.AddrPort); ok {
+		if path, ok := c.toldPath(from, a.AddrPort); ok {
 			s.addCandidate(path)
 		}
 	}

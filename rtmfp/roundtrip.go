@@ -160,3 +160,13 @@ func (r *roundTrip) minimum() (time.Duration, bool) {
 	}
 	return min(r.least, r.leastPrior).duration(), true
 }
+
+// muchQueued is what a round trip takes beyond twice the least one when it is taken for granted that packets wait on the way: more
+// than the varying delays of radio links and of delayed acknowledgements.
+const muchQueued = 100 * time.Millisecond
+
+// queued says whether packets wait on the way for longer than the way takes.
+func (r *roundTrip) queued() bool {
+	least, ok := r.minimum()
+	return ok && r.smoothed() > 2*least+muchQueued
+}

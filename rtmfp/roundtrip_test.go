@@ -170,3 +170,24 @@ func TestMinimumRoundTripForgetsOldOnes(t *testing.T) {
 		}
 	}
 }
+
+func TestPacketsWaitOnTheWayWhenTheRoundTripHasGrown(t *testing.T) {
+	var r roundTrip
+	if r.queued() {
+		t.Error("before anything was measured")
+	}
+	measured := func(rtt time.Duration) bool {
+		for range 40 { // until the smoothed one is there
+			r.measure(0, micros(rtt/time.Microsecond))
+		}
+		return r.queued()
+	}
+	for _, c := range []struct {
+		rtt  time.Duration
+		want bool
+	}{{40 * time.Millisecond, false}, {170 * time.Millisecond, false}, {190 * time.Millisecond, true}, {40 * time.Millisecond, false}} {
+		if got := measured(c.rtt); got != c.want {
+			t.Errorf("round trip %v: %v", c.rtt, got)
+		}
+	}
+}

@@ -197,7 +197,11 @@ func (s *Session) settleAcks() {
 	o, c := &s.out, s.core
 	o.pace.acknowledged(c.now)
 	s.countNegative()
-	if o.cc.end(o.notices.manner(c.now, c.realTime.sentUntil), o.nextTSN) {
+	m := o.notices.manner(c.now, c.realTime.sentUntil)
+	if m == mannerTimeCritical && s.rtt.queued() {
+		o.cc.enough()
+	}
+	if o.cc.end(m, o.nextTSN) {
 		o.pace.lost(c.now)
 		s.stats.reductions++
 	}
@@ -284,9 +288,13 @@ func (o *sender) loseAll() (any bool) {
 func (o *sender) recover(s *Session) {
 	series := o.timeouts > 1
 	o.timeouts = 0
-	if !series {
-		return
+	if series {
+		o.sendAgain(s)
 	}
+}
+
+// sendAgain has what is in flight sent again at once, as it is known not to arrive.
+func (o *sender) sendAgain(s *Session) {
 	s.rtt.forgive()
 	o.loseAll()
 	o.pace.timeout()

@@ -1,7 +1,6 @@
 package netconntest
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -32,7 +31,6 @@ func init() {
 	add("LeavingPublisherIsTold", leavingPublisher)
 	add("EvictedPublisherIsTold", evictedPublisher)
 	addVirtual("PlaylistPlaysOneAfterAnother", playlistPlays)
-	addVirtual("UnansweredPublishAndPlayAreRefused", unansweredQuestions)
 }
 
 func streamsAreMade(t *testing.T, h Harness) {
@@ -279,7 +277,8 @@ func receiveFilters(t *testing.T, h Harness) {
 	p.Command(1, "receiveAudio", 0, nil, false)
 	p.Command(1, "play", 0, nil, "x")
 	p.Expect(started("x")...)
-	Write(t, pub, videoConfig(0), audioConfig(0), keyframe(0, 1), sound(0, 1))
+	Write(t, pub, videoConfig(0), audioConfig(0), sound(0, 1))
+	Write(t, pub, keyframe(0, 1)) // once it is there the sound was passed over
 	p.Expect("1 video @0 17000000000164001FFFE100+4", "1 audio @0 AF001210", "1 video @0 170100000001")
 	p.Command(1, "receiveVideo", 0, nil, 0.0)
 	p.Command(1, "receiveAudio", 0, nil, true)
@@ -391,34 +390,4 @@ func evictedPublisher(t *testing.T, h Harness) {
 	other.Close()
 	pub.Command(1, "publish", 0, nil, "x")
 	pub.Expect("control 0 1", publishStart("x"))
-}
-
-// silent is a room that leaves some questions open.
-type silent struct{ *Room }
-
-func (silent) Publish(*netconn.Conn, netconn.PublishRequest, *netconn.Reply[netconn.PublishAnswer]) {
-}
-
-func (silent) Play(_ *netconn.Conn, r netconn.PlayRequest, reply *netconn.Reply[netconn.PlayAnswer]) {
-	if r.Name == "refused" {
-		time.AfterFunc(time.Second, func() { reply.Give(netconn.PlayAnswer{Err: errors.New("not today")}) })
-	}
-	if r.Name == "empty" {
-		reply.Give(netconn.PlayAnswer{})
-	}
-}
-
-func unansweredQuestions(t *testing.T, h Harness) {
-	p := Connected(t, h.Serve(t, silent{NewRoom()}, Options{NetConn: netconn.Config{QuestionTimeout: 5 * time.Second}}))
-	p.CreateStream(1)
-	p.Command(1, "publish", 0, nil, "x")
-	p.Call("createStream")
-	const late = "the application did not answer in time"
-	p.Expect(status(1, "error", netconn.PublishBadName, late, "x"), "0 _result 3 null 2")
-	p.Command(1, "play", 0, nil, "x")
-	p.Expect(status(1, "error", netconn.PlayFailed, late, "x"))
-	p.Command(1, "play", 0, nil, "refused")
-	p.Expect(status(1, "error", netconn.PlayFailed, "not today", "refused"))
-	p.Command(1, "play", 0, nil, "empty")
-	p.Expect(status(1, "error", netconn.PlayFailed, "the application's answer has no stream", "empty"))
 }

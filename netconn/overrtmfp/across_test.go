@@ -15,6 +15,7 @@ func TestFromRTMPInMemory(t *testing.T) {
 }
 
 func TestFromRTMPOverLoopback(t *testing.T) {
+	t.Parallel()
 	netconntest.Run(t, across{publish: overrtmptest.Loopback{}, play: loopback{}})
 }
 
@@ -23,6 +24,7 @@ func TestToRTMPInMemory(t *testing.T) {
 }
 
 func TestToRTMPOverLoopback(t *testing.T) {
+	t.Parallel()
 	netconntest.Run(t, across{publish: loopback{}, play: overrtmptest.Loopback{}})
 }
 

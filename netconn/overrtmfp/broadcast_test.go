@@ -44,10 +44,10 @@ const (
 	pictures
 )
 
-// broadcasts begins a stream: configurations and metadata. A hub's publisher, a direct one and a client's stream can take it.
-func newBroadcast(t *testing.T, publish func(*media.Packet) error) *broadcast {
+// newBroadcast begins a stream: configurations and metadata. A hub's publisher, a direct one and a client's stream can take it.
+func newBroadcast(t *testing.T, seed uint64, publish func(*media.Packet) error) *broadcast {
 	t.Helper()
-	b := &broadcast{publish: publish, random: rand.New(rand.NewPCG(1, 2)), base: time.Now()}
+	b := &broadcast{publish: publish, random: rand.New(rand.NewPCG(seed, 0)), base: time.Now()}
 	for _, p := range prelude() {
 		if err := publish(p); err != nil {
 			t.Fatal(err)
@@ -74,7 +74,7 @@ func (s *stage) film() *broadcast {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(p.Close)
-	return newBroadcast(s.t, p.Write)
+	return newBroadcast(s.t, s.seed, p.Write)
 }
 
 // run publishes in real time for a while.
@@ -261,6 +261,18 @@ func undecodable(v *viewer) int {
 		last = a.n
 	}
 	return bad
+}
+
+// keyframeAfter is when the first keyframe after an instant was published.
+func (b *broadcast) keyframeAfter(at time.Time) time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for n := 0; n < len(b.frames[pictures]); n += groupLength {
+		if b.frames[pictures][n].After(at) {
+			return b.frames[pictures][n]
+		}
+	}
+	return time.Now()
 }
 
 // longestGap is the longest time between two frames that came within a span of time.

@@ -71,6 +71,7 @@ func (c *carrier) add(l *link) {
 		c.owner.linkEnded(c, l)
 	}
 	l.watch = c.watch
+	l.describe()
 	c.links = append(c.links, l)
 }
 

@@ -32,7 +32,7 @@ func (t *clientTransport) PeerInfo(addresses []netip.AddrPort) {
 		if c.NATKeepAlive != c.KeepAlive {
 			m := c.NATKeepAlive.message()
 			m.StreamID = t.own
-			t.stream(t.own).send(m, treatmentOfControl, nil)
+			t.send(m, treatmentOfControl, nil)
 		}
 	})
 }

@@ -28,8 +28,8 @@ type Limits struct {
 	// QueueTime is how long something that must arrive may be unacknowledged before the far end is taken to be too slow.
 	// Default 20 s.
 	QueueTime time.Duration
-	// ControlBytes is how much else may be under way on one stream, in bytes, before the far end is taken to be too slow.
-	// Default 2 MiB.
+	// ControlBytes is how much else may be under way on a connection, in bytes and 64 more for each message, before the far end is
+	// taken to be too slow. Default 2 MiB.
 	ControlBytes int
 	// MessageSizeBeforePublish and MessageSize are the largest messages taken from a client that does not publish, and from one
 	// that does, in bytes. Defaults 1 MiB and 16,777,215.

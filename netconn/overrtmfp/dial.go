@@ -46,7 +46,8 @@ type DialOptions struct {
 }
 
 // Client is the client's end of a NetConnection over RTMFP. Beside what every netconn.Client does, it streams directly to and from
-// the server's other clients.
+// the server's other clients. Direct streams are part of the connection, as NetStreams are in Flash: they go on while the server is
+// silent, and end with the connection when the server closes it, or is given up (rtmfp.Times).
 type Client struct {
 	*netconn.Client
 	station  *station
@@ -144,11 +145,15 @@ func (c *Client) listen(ctx context.Context, o *DialOptions) (err error) {
 	return c.endpoint.AddIdentity(c.name, c.identity, rtmfp.Listener{Accept: c.peers.accept})
 }
 
-// NewIdentity makes an identity for a client: with static keys, so that its peer ID is a proof of who it is, in the groups that
-// servers and peers have, the strongest first.
-func NewIdentity() (*flash.Identity, error) {
+// NewIdentity makes an identity for a client: with static keys, so that its peer ID is a proof of who it is, in the given groups,
+// the most wanted first. Default: groups 14 and 2. Clients like Flash Player have one key, in group 2, and librtmfp and MonaServer2
+// understand nothing else: to reach them, let flash.Group2 be the only one.
+func NewIdentity(groups ...flash.Group) (*flash.Identity, error) {
+	if len(groups) == 0 {
+		groups = []flash.Group{flash.Group14, flash.Group2}
+	}
 	var keys []*flash.PrivateKey
-	for _, group := range []flash.Group{flash.Group14, flash.Group2} {
+	for _, group := range groups {
 		key, err := flash.GenerateKey(rand.Reader, group)
 		if err != nil {
 			return nil, err
@@ -220,7 +225,11 @@ func (c *Client) linkEnded(*carrier, *link) {
 // leave begins to give back what the client has taken, once. It does not wait: a shard calls it.
 func (c *Client) leave() { c.leaving.Do(func() { go c.release() }) }
 
-func (c *Client) moved(*carrier) { c.link.moved() }
+func (c *Client) moved(*carrier) {
+	if c.link != nil { // else the server is quicker than we are
+		c.link.moved()
+	}
+}
 
 func (c *Client) closed(*carrier, error) {}
 

@@ -88,10 +88,20 @@ func serveDirect(p *peers, l *link) {
 	l.end = netconn.NewDirectConn(l, &directServer{p, l}, l.own, netconn.Config{})
 }
 
-func (s *directServer) publisher(name string) *DirectPublisher {
-	s.peers.mu.Lock()
-	defer s.peers.mu.Unlock()
-	return s.peers.publishers[name]
+func (p *peers) publisher(name string) *DirectPublisher {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.publishers[name]
+}
+
+// subscribe lets a peer have a stream, unless that has ended since: then nobody would tell the peer.
+func (d *DirectPublisher) subscribe() *streams.Subscriber {
+	d.peers.mu.Lock()
+	defer d.peers.mu.Unlock()
+	if d.peers.publishers[d.name] != d {
+		return nil
+	}
+	return d.hub.Subscribe(d.name, streams.SubscribeOptions{})
 }
 
 var errNotDirect = errors.New("peers only play")
@@ -99,9 +109,10 @@ var errNotDirect = errors.New("peers only play")
 // Play lets a peer have a stream that is published directly. A peer that is turned away sees its flow rejected (RFC 7425
 // 5.4.3).
 func (s *directServer) Play(c *netconn.Conn, r netconn.PlayRequest, reply *netconn.Reply[netconn.PlayAnswer]) {
-	d := s.publisher(r.Name)
+	notFound := netconn.PlayAnswer{Err: netconn.Status{Code: netconn.PlayStreamNotFound, Details: r.Name}}
+	d := s.peers.publisher(r.Name)
 	if d == nil {
-		reply.Give(netconn.PlayAnswer{Err: netconn.Status{Code: netconn.PlayStreamNotFound, Details: r.Name}})
+		reply.Give(notFound)
 		return
 	}
 	if accept := d.options.Accept; accept != nil && !accept(s.link.session.PeerID()) {
@@ -109,8 +120,13 @@ func (s *directServer) Play(c *netconn.Conn, r netconn.PlayRequest, reply *netco
 		s.link.post(func() { s.link.abort(errRefused) })
 		return
 	}
+	subscriber := d.subscribe()
+	if subscriber == nil {
+		reply.Give(notFound)
+		return
+	}
 	c.SetDelivery(netconn.Delivery{Mode: netconn.WriteOff, Lifetimes: d.options.Lifetimes})
-	reply.Give(netconn.PlayAnswer{Subscriber: d.hub.Subscribe(r.Name, streams.SubscribeOptions{})})
+	reply.Give(netconn.PlayAnswer{Subscriber: subscriber})
 }
 
 var errRefused = netconn.Status{Code: netconn.PlayFailed, Description: "The publisher has refused the peer."}
@@ -147,7 +163,7 @@ type DirectStream struct {
 // the two, unless they have a session already. It fails with what rtmfp.Endpoint.Dial does, or with the peer's Status; that the
 // peer refuses is ErrHungUp.
 func (c *Client) PlayDirect(ctx context.Context, peer rtmfp.PeerID, name string, e netconn.StreamEvents) (*DirectStream, error) {
-	q, err := c.peers.dial(ctx, peer)
+	q, err := c.peers.session(ctx, peer)
 	if err != nil {
 		return nil, err
 	}

@@ -206,6 +206,7 @@ func TestTooManyFlowsEndTheConnectionOfWhoOpensThem(t *testing.T) {
 		if gone := netconntest.Await(t, "end of the client", room.Gone); gone != c {
 			t.Error("another client has gone")
 		}
+		synctest.Wait()
 		if n := s.front.Stats().Abused.Load(); n != 1 {
 			t.Errorf("%d connections ended for abuse, want 1", n)
 		}

@@ -22,7 +22,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestInMemory(t *testing.T) { netconntest.Run(t, memory{}) }
 
-func TestOverLoopback(t *testing.T) { netconntest.Run(t, loopback{}) }
+func TestOverLoopback(t *testing.T) {
+	t.Parallel() // most of its time it waits for acknowledgements
+	netconntest.Run(t, loopback{})
+}
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
@@ -58,8 +61,8 @@ func (m memory) serve(t *testing.T, h netconn.Handler, o netconntest.Options) *s
 		own := live.NewHost(netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, byte(clients)}), 50000))
 		live.Do(func() { own.SetLinks(m.conditions) })
 		return site{
-			config: rtmfp.Config{Addresses: []string{":0"}, Sockets: live.Sockets(own)},
-			freeze: func() { live.Do(func() { own.Blackout(1000 * time.Hour) }) },
+			config:   rtmfp.Config{Addresses: []string{":0"}, Sockets: live.Sockets(own)},
+			blackout: func(d time.Duration) { live.Do(func() { own.Blackout(d) }) },
 		}
 	})
 	s.virtual = true
@@ -71,10 +74,10 @@ func (loopback) Serve(t *testing.T, h netconn.Handler, o netconntest.Options) ne
 	return serve(t, h, o, overrtmfp.Config{}, address, func() site { return site{config: address} })
 }
 
-// site is where a client is. freeze, if not nil, cuts it off.
+// site is where a client is. blackout, if not nil, cuts it off for a time.
 type site struct {
-	config rtmfp.Config
-	freeze func()
+	config   rtmfp.Config
+	blackout func(time.Duration)
 }
 
 // server is a running server of either harness.

@@ -3,6 +3,7 @@ package overrtmfp
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 
 	"afterglow/netconn"
 	"afterglow/rtmfp"
@@ -92,7 +93,11 @@ func (f *inflow) Ended(_ *rtmfp.ReceiveFlow, err error) {
 	l := f.link
 	delete(l.inflows, f)
 	l.syncs.left(f, len(l.inflows))
-	if f == l.control {
+	switch {
+	case f != l.control:
+	case err != nil && l.session.IsOpen(): // the flow itself was rejected
+		l.abort(fmt.Errorf("%w: %w", netconn.ErrLimit, err))
+	default:
 		l.hungUp(err)
 	}
 }

@@ -21,32 +21,43 @@ func (s *Server) Introduce(i *rtmfp.Introduction) {
 		return
 	}
 	peer := *d.Fingerprint
-	request, ok := s.wish(i.From.Addr, peer)
-	if !ok {
+	request, asks := s.wish(i.From.Addr, peer)
+	if asks == nil {
 		s.station.stats.NotIntroduced.Add(1)
 		i.Ignore()
 		return
 	}
 	timeout := s.config.Load().NetConn.QuestionTimeout
 	netconn.Introduce(s.handler, request, timeout, func(a netconn.IntroduceAnswer) {
+		s.granted(asks)
 		i.Core().Post(func() { s.answer(i, peer, request, a) })
 	})
 }
 
-// wish makes the question for the application; false if the initiator asks too often.
-func (s *Server) wish(from netip.AddrPort, peer rtmfp.PeerID) (netconn.IntroduceRequest, bool) {
+// granted notes that the application has answered a wish.
+func (s *Server) granted(asks *wishes) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asks.open--
+}
+
+// wish makes the question for the application, and returns whose wish it is; nil if the initiator asks too often.
+func (s *Server) wish(from netip.AddrPort, peer rtmfp.PeerID) (netconn.IntroduceRequest, *wishes) {
 	r := netconn.IntroduceRequest{Address: from.String(), PeerID: peer.String()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if to := s.byPeer[peer]; to != nil {
+	if to := s.byPeer.newest(peer); to != nil {
 		r.To = to.conn
 	}
 	asks := &s.strangers
-	if c := s.byAddr[from]; c != nil {
+	if c := s.byAddr.newest(from); c != nil {
 		r.From = c.conn
 		asks = &c.asked
 	}
-	return r, asks.take(time.Now(), s.config.Load().Introductions)
+	if !asks.take(time.Now(), peer, s.config.Load().Introductions) {
+		return r, nil
+	}
+	return r, asks
 }
 
 func (s *Server) answer(i *rtmfp.Introduction, peer rtmfp.PeerID, r netconn.IntroduceRequest, a netconn.IntroduceAnswer) {
@@ -82,20 +93,4 @@ func addressesOf(addrs []netip.AddrPort, origin wire.Origin) []wire.Address {
 		out[i] = wire.Address{AddrPort: a, Origin: origin}
 	}
 	return out
-}
-
-// allowance is a bucket of permissions that holds those of a second.
-type allowance struct {
-	used float64
-	at   time.Time
-}
-
-func (a *allowance) take(now time.Time, perSecond int) bool {
-	a.used = max(0, a.used-now.Sub(a.at).Seconds()*float64(perSecond))
-	a.at = now
-	if a.used+1 > float64(perSecond) {
-		return false
-	}
-	a.used++
-	return true
 }

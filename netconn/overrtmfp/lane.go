@@ -38,6 +38,7 @@ type pendingMessage struct {
 	group   uint32 // of video: the group of pictures
 	kind    pendingKind
 	settled bool
+	own     bool // netconn's own, counted in link.required
 	handle  *handle
 }
 
@@ -106,6 +107,7 @@ func (l *lane) send(m *wireMessage) bool {
 	m.note.size = uint32(len(m.payload))
 	l.pending = append(l.pending, m.note)
 	l.stream.unsettled++
+	l.stream.link.unsettled++
 	return true
 }
 

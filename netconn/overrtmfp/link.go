@@ -47,6 +47,8 @@ type link struct {
 	opened     map[uint32]bool // streams that the far end may use
 	streams    map[uint32]*outStream
 	leaving    map[*outStream]struct{} // closed, with flows that have not ended
+	unsettled  int                     // messages of all streams that are neither delivered nor given up
+	required   int                     // of these and of what waits to be sent, what is netconn's own, in bytes with an overhead
 	syncs      flowSyncs
 	watch      *watch // of a client's link
 	paused     bool
@@ -72,13 +74,12 @@ type link struct {
 	views  map[uint32]*deliveryCounters
 }
 
+// newLink makes a link, on any goroutine. It is put on its session by carrier.add.
 func newLink(st *station, s *rtmfp.Session, own uint32) *link {
-	l := &link{
+	return &link{
 		station: st, session: s, counts: &st.stats, own: own,
 		inflows: make(map[*inflow]struct{}), opened: map[uint32]bool{own: true}, streams: make(map[uint32]*outStream),
 	}
-	l.describe()
-	return l
 }
 
 // describe notes who and where the far end is, for others to read.
@@ -240,10 +241,14 @@ func (l *link) probe() {
 	})
 }
 
-// checkControl ends a connection whose far end does not take what must arrive.
-func (l *link) checkControl(lane *lane) {
-	if lane.flow.Queued() > l.station.limits().ControlBytes && lane.kind == laneData {
-		l.abort(fmt.Errorf("%w: %d bytes wait for it", ErrSlow, lane.flow.Queued()))
+// messageOverhead is what a message counts for beside its bytes, so that a great many small ones are bounded, too.
+const messageOverhead = 64
+
+// requires counts a message of netconn's own, which must arrive, and ends a connection whose far end does not take them. It is the
+// far end that causes them: one that acknowledges some of its streams and not others must not make the server keep the rest.
+func (l *link) requires(m *netconn.Message) {
+	if l.required += len(m.Payload) + messageOverhead; l.required > l.station.limits().ControlBytes {
+		l.abort(fmt.Errorf("%w: %d bytes wait for it", ErrSlow, l.required))
 	}
 }
 
@@ -338,7 +343,13 @@ func (l *link) leave(s *outStream) {
 	l.leaving[s] = struct{}{}
 	s.close()
 	l.forget(s)
+	if len(l.leaving) > maxLeaving {
+		l.abort(fmt.Errorf("%w: %d deleted streams wait for it", ErrSlow, len(l.leaving)))
+	}
 }
+
+// maxLeaving is how many deleted streams may still have something under way: far more than a client deletes within a round trip.
+const maxLeaving = 1024
 
 // forget drops a stream that was closed and whose flows have ended.
 func (l *link) forget(s *outStream) {
@@ -523,10 +534,10 @@ func (l *link) finish(reason error) {
 	}
 	clear(l.inflows)
 	for _, s := range l.streams {
-		s.release()
+		s.cancel()
 	}
 	for s := range l.leaving {
-		s.release()
+		s.cancel()
 	}
 	l.end.Closed(l.reason)
 	l.over(l)

@@ -57,13 +57,13 @@ func undisturbed(t *testing.T, b *broadcast, v *viewer, from, to time.Time) {
 }
 
 func TestPlayerGoesOnAtAnotherAddress(t *testing.T) {
-	for _, loss := range []float64{0, 0.01} {
-		t.Run(fmt.Sprint(loss), func(t *testing.T) {
+	for _, jitter := range []time.Duration{0, 10 * time.Millisecond} {
+		t.Run(fmt.Sprint(jitter), func(t *testing.T) {
 			onStage(t, 11, overrtmfp.Config{}, func(t *testing.T, s *stage) {
 				var m moves
 				s.room.Moves = m.told
 				line := roundTrip(50 * time.Millisecond)
-				line.Loss = loss
+				line.Jitter = jitter
 				h := s.hostAt(line)
 				c := s.connects(h)
 				v, _ := plays(t, c.Client, patient)
@@ -159,12 +159,15 @@ func (s *stage) publishes(c *overrtmfp.Client, name string) *broadcast {
 	if err := stream.Publish(moment(s.t), name, "live"); err != nil {
 		s.t.Fatal(err)
 	}
-	return newBroadcast(s.t, writer{s.t, stream}.write)
+	return newBroadcast(s.t, s.seed, writer{s.t, stream}.write)
 }
 
 func TestOutageEndsWithinASecondOfItsEnd(t *testing.T) {
 	for _, outage := range []time.Duration{10 * time.Second, 30 * time.Second} {
 		for _, who := range []string{"player", "publisher"} {
+			if !soak() && (outage == 10*time.Second) == (who == "player") {
+				continue
+			}
 			t.Run(fmt.Sprint(who, " ", outage), func(t *testing.T) {
 				onStage(t, 15, overrtmfp.Config{}, func(t *testing.T, s *stage) {
 					h, other := s.hostAt(roundTrip(50*time.Millisecond)), s.hostAt(roundTrip(50*time.Millisecond))
@@ -205,21 +208,14 @@ func resumed(t *testing.T, b *broadcast, v *viewer, over time.Time) {
 			}
 		}
 		t.Logf("%s: first frame after %v, after %v at most %v old", name, first, caughtUp, stale)
-		if first > time.Second || stale > 200*time.Millisecond {
+		if first > time.Second || stale > 500*time.Millisecond {
 			t.Errorf("%s: first frame after %v, after %v %v old", name, first, caughtUp, stale)
 		}
 	}
 	if bad := undecodable(v); bad > 0 {
 		t.Errorf("%d pictures without the one before them", bad)
 	}
-	since := over
-	for n, at := range b.frames[pictures] {
-		if n%groupLength == 0 && at.After(over) {
-			since = at
-			break
-		}
-	}
-	if f := measure(b, v, pictures, since, time.Now().Add(-time.Second)); f.came != f.published {
+	if f := measure(b, v, pictures, b.keyframeAfter(over), time.Now().Add(-time.Second)); f.came != f.published {
 		t.Errorf("from the first keyframe on: %v", f)
 	}
 	if f := measure(b, v, sounds, over, time.Now().Add(-time.Second)); f.came != f.published {

@@ -69,7 +69,7 @@ func TestPeersPlayThroughNATs(t *testing.T) {
 					}
 					v, _ := playsDirectly(t, to, from.PeerID(), "film")
 					begun := time.Now()
-					b.run(10 * time.Second)
+					b.run(soaking(5*time.Second, 10*time.Second))
 					end := time.Now()
 					time.Sleep(time.Second)
 					undisturbed(t, b, v, begun, end)
@@ -104,7 +104,7 @@ func directly(t *testing.T, c *overrtmfp.Client, name string, o overrtmfp.Direct
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	return newBroadcast(t, p.Write), p
+	return newBroadcast(t, 1, p.Write), p
 }
 
 // playsDirectly plays from a peer.
@@ -202,7 +202,7 @@ func TestNobodyIsToldOfStrangersAddresses(t *testing.T) {
 	})
 }
 
-func TestPeersThatSeekEachOtherShareASession(t *testing.T) {
+func TestPeersThatSeekEachOtherAtOnce(t *testing.T) {
 	onStage(t, 1, overrtmfp.Config{}, func(t *testing.T, s *stage) {
 		one, other := s.connects(s.hostBehind(portRestricted)), s.connects(s.hostBehind(portRestricted))
 		a, b := publishesDirectly(t, one, "a"), publishesDirectly(t, other, "b")

@@ -19,6 +19,7 @@ type outStream struct {
 	// barred has what waits until everything before it is settled; nil when there is no barrier.
 	barred  []barredMessage
 	barrier bool
+	moved   rtmfp.Instant   // when the first of them came, or something was settled after that
 	behind  bool            // what waits is to be settled in its turn before more is sent
 	flushed []chan struct{} // closed when nothing is unsettled
 }
@@ -40,13 +41,17 @@ func newOutStream(l *link, id uint32) *outStream {
 
 // send queues a message of netconn's own, behind the barrier if there is one.
 func (s *outStream) send(m netconn.Message, t netconn.Treatment, h *handle) {
+	now := s.link.session.Core().Now()
 	if s.barrier {
+		if len(s.barred) == 0 {
+			s.moved = now
+		}
 		s.barred = append(s.barred, barredMessage{m, t, h})
+		s.link.requires(&m)
 		return
 	}
 	l := &s.lanes[laneOf(&m)]
-	w := wireMessage{messageType: m.Type, timestamp: m.Timestamp, payload: m.Payload, note: pendingMessage{handle: h}}
-	now := s.link.session.Core().Now()
+	w := wireMessage{messageType: m.Type, timestamp: m.Timestamp, payload: m.Payload, note: pendingMessage{handle: h, own: true}}
 	if t.StartBy > 0 {
 		w.startBy = now.Add(t.StartBy)
 	}
@@ -60,7 +65,7 @@ func (s *outStream) send(m netconn.Message, t netconn.Treatment, h *handle) {
 		id := l.first + rtmfp.MessageID(len(l.pending)) - 1
 		h.abandon = func() { l.flow.Abandon(id) }
 	}
-	s.link.checkControl(l)
+	s.link.requires(&m)
 }
 
 // bar keeps what is sent later behind what was sent before. Flows have no order among them, and a far end need not know the
@@ -80,6 +85,11 @@ func (s *outStream) notice(m netconn.Message) {
 // settled takes a receipt.
 func (s *outStream) settled(l *lane, id rtmfp.MessageID, note pendingMessage, delivered bool) {
 	s.unsettled--
+	s.link.unsettled--
+	s.moved = s.link.session.Core().Now()
+	if note.own {
+		s.link.required -= int(note.size) + messageOverhead
+	}
 	s.stats.count(l.kind, note, delivered)
 	if p := s.playing; p != nil && !delivered {
 		p.lost(l, id, note)
@@ -116,6 +126,7 @@ func (s *outStream) unbar() {
 	barred := s.barred
 	s.barred = nil
 	for _, b := range barred {
+		s.link.required -= len(b.message.Payload) + messageOverhead
 		s.send(b.message, b.treatment, b.handle)
 	}
 }
@@ -129,17 +140,20 @@ func (s *outStream) flush(c chan struct{}) {
 	s.flushed = append(s.flushed, c)
 }
 
-// waited is how long the oldest of what must arrive has been unacknowledged.
+// waited is how long the oldest of what must arrive has been unacknowledged, or how long nothing has moved before what waits behind
+// a barrier.
 func (s *outStream) waited() time.Duration {
-	l := &s.lanes[laneData]
-	if l.over() {
-		return 0
+	now := s.link.session.Core().Now()
+	var longest time.Duration
+	if len(s.barred) > 0 {
+		longest = now.Sub(s.moved)
 	}
-	at, ok := l.flow.Oldest()
-	if !ok {
-		return 0
+	if l := &s.lanes[laneData]; !l.over() {
+		if at, ok := l.flow.Oldest(); ok {
+			longest = max(longest, now.Sub(at))
+		}
 	}
-	return s.link.session.Core().Now().Sub(at)
+	return longest
 }
 
 // close ends the stream's flows behind what is queued on them.
@@ -159,10 +173,23 @@ func (s *outStream) over() bool {
 	return true
 }
 
+// cancel ends the stream's flows with whatever is queued on them, since the link has ended: the session may go on with others.
+func (s *outStream) cancel() {
+	for k := range s.lanes {
+		if l := &s.lanes[k]; !l.over() {
+			l.flow.Cancel()
+		}
+	}
+	s.release()
+}
+
 // release lets everybody go who waits, since the stream has ended.
 func (s *outStream) release() {
 	for _, c := range s.flushed {
 		close(c)
+	}
+	for _, b := range s.barred {
+		s.link.required -= len(b.message.Payload) + messageOverhead
 	}
 	s.flushed, s.barred, s.barrier = nil, nil, false
 }

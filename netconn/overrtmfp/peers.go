@@ -25,6 +25,7 @@ type peers struct {
 
 	mu         sync.Mutex
 	sessions   map[rtmfp.PeerID]*peerSession
+	dialing    map[rtmfp.PeerID]chan struct{} // closed when it is known how it went
 	accepted   int
 	publishers map[string]*DirectPublisher
 	keepAlive  time.Duration
@@ -46,6 +47,7 @@ func (p *peers) init(c *Client, most int) {
 	}
 	p.client, p.most = c, most
 	p.sessions = make(map[rtmfp.PeerID]*peerSession)
+	p.dialing = make(map[rtmfp.PeerID]chan struct{})
 	p.publishers = make(map[string]*DirectPublisher)
 	p.lastStream = directStreams
 }
@@ -72,19 +74,44 @@ func (p *peers) open(s *rtmfp.Session, peer rtmfp.PeerID, accepted bool) *peerSe
 	return q
 }
 
-// dial returns a session with a peer: the one that there is, or a new one, to which the server introduces (RFC 7425 5.4.1).
-func (p *peers) dial(ctx context.Context, peer rtmfp.PeerID) (*peerSession, error) {
-	p.mu.Lock()
-	q := p.sessions[peer]
-	p.mu.Unlock()
-	if q != nil {
-		return q, nil
+// session returns a session with a peer: the one that there is, or a new one. Who wants one that is being opened waits for it.
+func (p *peers) session(ctx context.Context, peer rtmfp.PeerID) (*peerSession, error) {
+	for {
+		p.mu.Lock()
+		q, dialing := p.sessions[peer], p.dialing[peer]
+		if q == nil && dialing == nil {
+			p.dialing[peer] = make(chan struct{})
+		}
+		p.mu.Unlock()
+		switch {
+		case q != nil:
+			return q, nil
+		case dialing == nil:
+			defer p.dialed(peer)
+			return p.dial(ctx, peer)
+		}
+		select {
+		case <-dialing:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("peer %v: %w", peer, ctx.Err())
+		}
 	}
+}
+
+func (p *peers) dialed(peer rtmfp.PeerID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.dialing[peer])
+	delete(p.dialing, peer)
+}
+
+// dial opens a session with a peer, to which the server introduces (RFC 7425 5.4.1).
+func (p *peers) dial(ctx context.Context, peer rtmfp.PeerID) (*peerSession, error) {
 	server, err := p.serverAddress()
 	if err != nil {
 		return nil, err
 	}
-	q = &peerSession{peers: p, peer: peer}
+	q := &peerSession{peers: p, peer: peer}
 	q.owner = q
 	s, err := p.client.endpoint.Dial(ctx, rtmfp.DialConfig{
 		Identity: p.client.name, Discriminator: flash.Discriminator{Fingerprint: &peer}.Append(nil),

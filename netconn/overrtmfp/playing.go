@@ -57,8 +57,10 @@ func (p *playing) pull() {
 			return
 		case out.Packet != nil:
 			p.packet(out.Packet)
-		default:
+		case out.InPlace:
 			s.notice(*out.Message)
+		default:
+			s.send(*out.Message, netconn.Treatment{Class: netconn.ClassControl}, nil)
 		}
 	}
 }
@@ -66,14 +68,18 @@ func (p *playing) pull() {
 // room says whether more may be under way. Before it says no, pictures that wait are given up: sound shall not wait for them.
 func (p *playing) room() bool {
 	l := p.stream.link
-	limit := l.station.limits().QueueBytes
-	if l.session.Queued() < limit {
+	if l.hasRoom() {
 		return true
 	}
 	if p.lifetimes.Video >= 0 && p.broken != p.group {
 		p.breakGroup(&p.stream.lanes[laneVideo])
 	}
-	return l.session.Queued() < limit
+	return l.hasRoom()
+}
+
+// hasRoom says whether more media may be under way on the session.
+func (l *link) hasRoom() bool {
+	return l.session.Queued()+l.unsettled*messageOverhead < l.station.limits().QueueBytes
 }
 
 // packet queues a packet on the flow of its kind.
@@ -102,12 +108,14 @@ func (p *playing) packet(m *media.Packet) {
 	p.stream.stats.count(kind, pendingMessage{}, false)
 }
 
-// timed gives a message a deadline. Only its start has one: a frame of which the far end has a part is worth the rest.
+// timed gives a message a deadline for its start: a frame of which the far end has a part is worth the rest, but not for ever, or one
+// fragment that is never acknowledged would have the flow remember all that comes behind it.
 func (p *playing) timed(w *wireMessage, kind pendingKind, now rtmfp.Instant, lifetime time.Duration) {
 	if lifetime < 0 {
 		return
 	}
 	w.startBy = now.Add(lifetime)
+	w.finishBy = w.startBy.Add(p.stream.link.station.limits().QueueTime)
 	w.note.kind, w.note.group = kind, p.group
 }
 

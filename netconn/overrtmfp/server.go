@@ -61,14 +61,14 @@ type Server struct {
 
 	mu       sync.Mutex
 	clients  map[*client]struct{}
-	byPeer   map[rtmfp.PeerID]*client
-	byAddr   map[netip.AddrPort]*client
+	byPeer   index[rtmfp.PeerID]
+	byAddr   index[netip.AddrPort]
 	sessions map[netip.Addr]int // by network
 	sweeper  *time.Timer
 	draining bool
 	live     sync.WaitGroup
 
-	strangers allowance // wishes for introductions of those who are not connected; guarded by mu
+	strangers wishes // those of who is not connected; guarded by mu
 }
 
 // client is a session of a Server and the NetConnection on it.
@@ -80,7 +80,7 @@ type client struct {
 	since   time.Time
 	link    *link // the NetConnection, nil before there is one; set once
 	conn    *netconn.Conn
-	asked   allowance // wishes for introductions; guarded by the server
+	asked   wishes // guarded by the server
 	addr    netip.AddrPort
 }
 
@@ -88,7 +88,7 @@ type client struct {
 func NewServer(handler netconn.Handler, config Config, log *slog.Logger) *Server {
 	s := &Server{
 		handler: handler, station: newStation(config.Limits, log),
-		clients: make(map[*client]struct{}), byPeer: make(map[rtmfp.PeerID]*client), byAddr: make(map[netip.AddrPort]*client),
+		clients: make(map[*client]struct{}), byPeer: make(index[rtmfp.PeerID]), byAddr: make(index[netip.AddrPort]),
 		sessions: make(map[netip.Addr]int),
 	}
 	s.log = s.station.log
@@ -168,7 +168,8 @@ func (s *Server) accept(session *rtmfp.Session) rtmfp.SessionHandler {
 	config := s.config.Load()
 	session.SetKeepAlive(config.Silence, config.GiveUp)
 	s.clients[c] = struct{}{}
-	s.byPeer[c.peer], s.byAddr[c.addr] = c, c
+	s.byPeer.add(c.peer, c)
+	s.byAddr.add(c.addr, c)
 	s.sessions[c.network]++
 	s.live.Add(1)
 	if s.sweeper == nil {
@@ -198,7 +199,7 @@ func (c *client) begin(_ *carrier, m metadata) *link {
 func (c *client) linkEnded(_ *carrier, l *link) {
 	ordinary := l.counts.count(l.reason)
 	level := slog.LevelWarn
-	if ordinary {
+	if ordinary || errors.Is(l.reason, rtmfp.ErrAbuse) { // of which the endpoint has warned
 		level = slog.LevelDebug
 	}
 	c.server.log.Log(context.Background(), level, "connection ended", "client", c.conn.ID(), "remote", l.Far().Address, "protocol", "rtmfp", "reason", l.reason)
@@ -212,12 +213,10 @@ func (c *client) moved(*carrier) {
 	s := c.server
 	to := c.session.Path().Addr
 	s.mu.Lock()
-	if s.byAddr[c.addr] == c {
-		delete(s.byAddr, c.addr)
-	}
+	s.byAddr.remove(c.addr, c)
 	s.leaveNetwork(c.network)
 	c.addr, c.network = to, networkOf(to.Addr())
-	s.byAddr[to] = c
+	s.byAddr.add(to, c)
 	s.sessions[c.network]++
 	s.mu.Unlock()
 	if c.link != nil {
@@ -238,12 +237,8 @@ func (c *client) closed(*carrier, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.clients, c)
-	if s.byPeer[c.peer] == c {
-		delete(s.byPeer, c.peer)
-	}
-	if s.byAddr[c.addr] == c {
-		delete(s.byAddr, c.addr)
-	}
+	s.byPeer.remove(c.peer, c)
+	s.byAddr.remove(c.addr, c)
 	s.leaveNetwork(c.network)
 	if len(s.clients) == 0 && s.sweeper != nil {
 		s.sweeper.Stop()

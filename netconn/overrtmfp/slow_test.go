@@ -1,6 +1,7 @@
 package overrtmfp_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,14 +48,24 @@ func audience(t *testing.T, c overrtmfp.Config) (*netconntest.Room, *server, *st
 	return room, s, pub, screen
 }
 
-// stop has a viewer take nothing more of what plays: its buffers are full.
-func (w *rawClient) stop() {
+// stop has a client take nothing more on the flow of stream 1 with messages of a type: its buffer is full.
+func (w *rawClient) stop(messageType uint8) {
 	w.do(func() {
-		for _, f := range w.incoming {
-			if f != w.control {
+		for f, types := range w.brings {
+			if f != w.control && slices.Contains(types, messageType) {
 				f.SetCapacity(0)
 				f.Pause()
 			}
+		}
+	})
+}
+
+// resume has it go on.
+func (w *rawClient) resume() {
+	w.do(func() {
+		for f := range w.brings {
+			f.SetCapacity(1 << 20)
+			f.Resume()
 		}
 	})
 }
@@ -66,7 +77,7 @@ func TestViewerThatTakesNothingIsBoundedAndGoesOnAtAKeyframe(t *testing.T) {
 		p, w := viewing(t, s)
 		all := live(t, pub, 0, 2)
 		p.Until("1 video @40 ")
-		w.stop()
+		w.stop(netconn.TypeVideo)
 		all = append(all, live(t, pub, 2, 998)...)
 		queued := 0
 		s.endpoint.Sessions(func(session *rtmfp.Session) bool {
@@ -76,12 +87,7 @@ func TestViewerThatTakesNothingIsBoundedAndGoesOnAtAKeyframe(t *testing.T) {
 		if queued < most/2 || queued > most+100_000 {
 			t.Errorf("%d bytes are under way to the viewer, want about %d", queued, most)
 		}
-		w.do(func() {
-			for _, f := range w.incoming {
-				f.SetCapacity(1 << 20)
-				f.Resume()
-			}
-		})
+		w.resume()
 		all = append(all, live(t, pub, 1000, 100)...)
 		screen.Shows(t, all...)
 		last, count := uint32(40), 2
@@ -109,7 +115,7 @@ func TestViewerThatDoesNotTakeWhatMustArriveIsClosedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		room, s, pub, screen := audience(t, overrtmfp.Config{Limits: overrtmfp.Limits{QueueTime: 10 * time.Second}})
 		_, w := viewing(t, s)
-		w.stop()
+		w.stop(netconn.TypeCommandAMF0)
 		for range 2 { // the first finds room that is not there any more
 			if err := pub.Write(media.NewPacket(media.KindData, 0, []byte{2, 0, 1, 'x'})); err != nil {
 				t.Fatal(err)

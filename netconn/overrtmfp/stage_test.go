@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,10 @@ type stage struct {
 	front    *overrtmfp.Server
 	endpoint *rtmfp.Endpoint
 	hosts    int
+	seed     uint64
+
+	mu      sync.Mutex
+	streams map[*netconn.Conn]*netconn.Stream // what each client plays
 }
 
 // onStage runs a test in virtual time. prepare may change the room before anybody comes.
@@ -35,11 +40,11 @@ func onStage(t *testing.T, seed uint64, config overrtmfp.Config, test func(*test
 
 func newStage(t *testing.T, seed uint64, config overrtmfp.Config) *stage {
 	t.Helper()
-	s := &stage{t: t, live: simnet.Start(seed), room: netconntest.NewRoom()}
+	s := &stage{t: t, live: simnet.Start(seed), room: netconntest.NewRoom(), seed: seed, streams: make(map[*netconn.Conn]*netconn.Stream)}
 	t.Cleanup(s.live.Close)
 	s.room.Delivery = netconn.Delivery{Mode: netconn.WriteOff} // with the lifetimes of the configuration
 	s.host = s.live.NewHost(netip.MustParseAddrPort("192.0.2.1:1935"))
-	s.front = overrtmfp.NewServer(s.room, config, quiet)
+	s.front = overrtmfp.NewServer(handler{s.room, s}, config, quiet)
 	var err error
 	s.endpoint, err = rtmfp.Listen(t.Context(), rtmfp.Config{
 		Crypto: flash.Profile{}, Addresses: []string{":0"}, Sockets: s.live.Sockets(s.host), Shards: 1,
@@ -50,6 +55,19 @@ func newStage(t *testing.T, seed uint64, config overrtmfp.Config) *stage {
 	}
 	t.Cleanup(s.leave)
 	return s
+}
+
+// handler is the stage's room, and notes what is played.
+type handler struct {
+	*netconntest.Room
+	stage *stage
+}
+
+func (h handler) Play(c *netconn.Conn, q netconn.PlayRequest, reply *netconn.Reply[netconn.PlayAnswer]) {
+	h.stage.mu.Lock()
+	h.stage.streams[c] = q.Stream
+	h.stage.mu.Unlock()
+	h.Room.Play(c, q, reply)
 }
 
 // leave ends the server in good order, if it still runs.
@@ -122,6 +140,14 @@ func roundTrip(d time.Duration) simnet.Conditions { return simnet.Conditions{Del
 
 // soak says whether tests may take as long as they like.
 func soak() bool { return os.Getenv("AFTERGLOW_SOAK") != "" }
+
+// soakingTimes is soaking for repetitions.
+func soakingTimes(short, long uint64) uint64 {
+	if soak() {
+		return long
+	}
+	return short
+}
 
 // soaking gives the longer of two spans where tests may take as long as they like.
 func soaking(short, long time.Duration) time.Duration {

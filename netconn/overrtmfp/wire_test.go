@@ -3,6 +3,7 @@ package overrtmfp_test
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,19 +21,18 @@ type rawClient struct {
 	t        *testing.T
 	endpoint *rtmfp.Endpoint
 	session  *rtmfp.Session
-	freeze   func()
+	blackout func(time.Duration)
 	virtual  bool
 	changed  chan struct{} // a message has come, or the end
 
 	// What belongs to the session's shard.
 	control *rtmfp.ReceiveFlow // the server's, which flows of streams answer
 	flows   map[uint32]*rtmfp.SendFlow
+	brings  map[*rtmfp.ReceiveFlow][]uint8 // the types of messages that have come on each flow
 
-	mu       sync.Mutex
-	came     []netconn.Message
-	incoming map[uint32]*rtmfp.ReceiveFlow // newest of each stream
-	rejected []error
-	err      error
+	mu   sync.Mutex
+	came []netconn.Message
+	err  error
 }
 
 // Open opens a session on which nothing is said.
@@ -41,8 +41,8 @@ func (s *server) Open(t *testing.T) netconntest.Wire { return s.raw(t) }
 func (s *server) raw(t *testing.T) *rawClient {
 	t.Helper()
 	at := s.site()
-	w := &rawClient{t: t, freeze: at.freeze, virtual: s.virtual, changed: make(chan struct{}, 1), flows: make(map[uint32]*rtmfp.SendFlow),
-		incoming: make(map[uint32]*rtmfp.ReceiveFlow)}
+	w := &rawClient{t: t, blackout: at.blackout, virtual: s.virtual, changed: make(chan struct{}, 1), flows: make(map[uint32]*rtmfp.SendFlow),
+		brings: make(map[*rtmfp.ReceiveFlow][]uint8)}
 	c := at.config
 	c.Crypto, c.Identity, c.Shards, c.Log = flash.Profile{}, identity(t, false), 1, quiet
 	var err error
@@ -75,11 +75,12 @@ func (w *rawClient) flow(f *rtmfp.ReceiveFlow) rtmfp.FlowHandler {
 	if w.control == nil && id == 0 {
 		w.control = f
 	}
-	streamID := uint32(id)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.incoming[streamID] = f
-	return rtmfp.FlowFuncs{OnMessage: func(_ *rtmfp.ReceiveFlow, m rtmfp.Message) { w.take(streamID, m.Data) }}
+	return rtmfp.FlowFuncs{OnMessage: func(_ *rtmfp.ReceiveFlow, m rtmfp.Message) {
+		if kind := m.Data[0]; !slices.Contains(w.brings[f], kind) {
+			w.brings[f] = append(w.brings[f], kind)
+		}
+		w.take(uint32(id), m.Data)
+	}}
 }
 
 func (w *rawClient) take(streamID uint32, b []byte) {
@@ -125,7 +126,12 @@ func (w *rawClient) do(f func()) { w.session.Do(f) }
 // open opens a flow for a stream.
 func (w *rawClient) open(streamID uint32) *rtmfp.SendFlow {
 	f, err := w.session.OpenFlow(rtmfp.FlowConfig{Metadata: metadataOf(streamID), Return: w.control, Handler: rtmfp.SendFuncs{
-		OnEnded: func(f *rtmfp.SendFlow, err error) { w.ended(streamID, f, err) },
+		// One that the server has rejected is opened anew for the next message.
+		OnEnded: func(f *rtmfp.SendFlow, _ error) {
+			if w.flows[streamID] == f {
+				delete(w.flows, streamID)
+			}
+		},
 	}})
 	if err != nil {
 		return nil
@@ -136,21 +142,6 @@ func (w *rawClient) open(streamID uint32) *rtmfp.SendFlow {
 func (w *rawClient) put(f *rtmfp.SendFlow, m netconn.Message) {
 	head := append([]byte{m.Type}, binary.BigEndian.AppendUint32(nil, m.Timestamp)...)
 	_, _ = f.Send(rtmfp.Outgoing{Head: head, Body: m.Payload})
-}
-
-// ended notes a flow that the server has rejected. Another takes its place with the next message.
-func (w *rawClient) ended(streamID uint32, f *rtmfp.SendFlow, err error) {
-	if w.flows[streamID] == f {
-		delete(w.flows, streamID)
-	}
-	var exception *rtmfp.ExceptionError
-	if !errors.As(err, &exception) {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.rejected = append(w.rejected, err)
-	w.tell()
 }
 
 // Receive waits for a message of any flow.
@@ -201,10 +192,10 @@ func (w *rawClient) Settle() ([]netconn.Message, error) {
 
 // Cut ends the endpoint: in the simulated network without a word, else with the one packet that every end has.
 func (w *rawClient) Cut() {
-	if w.freeze != nil {
-		w.freeze()
+	if w.blackout != nil {
+		w.Freeze()
 	}
 	_ = w.endpoint.Close()
 }
 
-func (w *rawClient) Freeze() { w.freeze() }
+func (w *rawClient) Freeze() { w.blackout(1000 * time.Hour) }

@@ -37,7 +37,11 @@ func (p *place) appendAddresses(to []wire.Address) []wire.Address {
 	return to
 }
 
+// appendNew names addresses of which a server says nothing relays: librtmfp passes over those of unknown origin.
 func appendNew(to []wire.Address, a wire.Address) []wire.Address {
+	if a.Origin == wire.OriginUnknown {
+		a.Origin = wire.OriginRelay
+	}
 	same := func(other wire.Address) bool { return other.AddrPort == a.AddrPort }
 	if len(to) >= maxOffered || slices.ContainsFunc(to, same) {
 		return to

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"afterglow/rtmfp"
+	"afterglow/rtmfp/wire"
 )
 
 // testPlace is a registered server, or a target if the name is in capitals.
@@ -174,6 +175,21 @@ func TestAnswersHoldEachAddressOnceAndNotTooMany(t *testing.T) {
 	}
 	if got := e.appendAddresses(nil); len(got) != maxOffered {
 		t.Errorf("%d addresses", len(got))
+	}
+}
+
+// librtmfp takes an address of unknown origin for the sign that there is nobody.
+func TestNoAddressIsOfUnknownOrigin(t *testing.T) {
+	target := netip.MustParseAddrPort("10.0.0.1:1")
+	e := &place{settings: settings{addresses: append(toWire([]netip.AddrPort{target}), wire.Address{AddrPort: netip.MustParseAddrPort("10.0.0.2:2")})}}
+	s, err := NewServer(ServerConfig{Name: "lb", Fallback: []netip.AddrPort{target}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range append(e.appendAddresses(nil), s.fallback...) {
+		if a.Origin == wire.OriginUnknown {
+			t.Errorf("%v is of unknown origin", a)
+		}
 	}
 }
 

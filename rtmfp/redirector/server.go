@@ -166,11 +166,11 @@ func checkAddresses(all []netip.AddrPort) error {
 	return nil
 }
 
-// toWire gives addresses as chunks name them.
+// toWire gives addresses of other servers as chunks name them.
 func toWire(all []netip.AddrPort) []wire.Address {
 	var addresses []wire.Address
 	for _, a := range all {
-		addresses = append(addresses, wire.Address{AddrPort: netip.AddrPortFrom(a.Addr().Unmap(), a.Port())})
+		addresses = append(addresses, wire.Address{AddrPort: netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), Origin: wire.OriginRelay})
 	}
 	return addresses
 }

@@ -159,8 +159,11 @@ func (s *Server) Open(t *testing.T) netconntest.Wire {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	return wire{c}
+	return NewWire(c)
 }
+
+// NewWire makes an RTMP connection a connection as messages.
+func NewWire(c *rtmp.Conn) netconntest.Wire { return wire{c} }
 
 // wire is an RTMP connection as messages.
 type wire struct{ conn *rtmp.Conn }
