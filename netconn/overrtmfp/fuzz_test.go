@@ -86,7 +86,7 @@ func fuzzConnection(t *testing.T, script []byte) {
 	s.room.Delivery = netconn.Delivery{Mode: netconn.WriteOff}
 	s.host = s.live.NewHost(netip.MustParseAddrPort("192.0.2.1:1935"))
 	limits := overrtmfp.Limits{ControlBytes: 64 << 10, QueueBytes: 256 << 10, QueueTime: 5 * time.Second}
-	s.front = overrtmfp.NewServer(tardy{s.room}, overrtmfp.Config{Limits: limits, NetConn: netconn.Config{WaitingBytes: 4 << 10}}, quiet)
+	s.front = overrtmfp.NewServer(tardy{s.room}, overrtmfp.Config{Limits: limits, NetConn: netconn.Config{WaitingBytes: 300}}, quiet)
 	var err error
 	s.endpoint, err = rtmfp.Listen(t.Context(), rtmfp.Config{
 		Crypto: flash.Profile{}, Addresses: []string{":0"}, Sockets: s.live.Sockets(s.host), Shards: 1,
