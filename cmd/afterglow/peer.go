@@ -13,6 +13,7 @@ import (
 	"afterglow/netconn"
 	"afterglow/netconn/overrtmfp"
 	"afterglow/rtmfp"
+	"afterglow/rtmfp/flash"
 )
 
 // PeerCmd streams from client to client; the server only introduces them.
@@ -186,7 +187,11 @@ func (o rtmfpOptions) dial(ctx context.Context, rawURL string, limit time.Durati
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	c, err := o.connectRTMFP(ctx, rawURL, overrtmfp.DialOptions{PeerConnections: peers})
+	identity, err := o.identity(flash.Group2)
+	if err != nil {
+		return nil, fmt.Errorf("--groups: %w", err)
+	}
+	c, err := o.connectRTMFP(ctx, rawURL, overrtmfp.DialOptions{Identity: identity, PeerConnections: peers})
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,19 @@ type remote struct {
 type rtmfpOptions struct {
 	KeyLog string `name:"key-log" help:"Append the keys of RTMFP sessions to this file, for afterglow trace." placeholder:"FILE"`
 	Local  string `help:"UDP address that RTMFP uses." default:":0" placeholder:"HOST:PORT"`
+	Groups []int  `help:"Diffie-Hellman groups of the RTMFP keys, the preferred one first: 14 and 2, or for peers 2 alone, which is all that Flash, librtmfp and MonaServer2 know." placeholder:"GROUP"`
+}
+
+// identity makes one with keys in the groups asked for, or else in usual ones.
+func (r rtmfpOptions) identity(usual ...flash.Group) (*flash.Identity, error) {
+	groups := usual
+	if len(r.Groups) > 0 {
+		groups = nil
+	}
+	for _, g := range r.Groups {
+		groups = append(groups, flash.Group(g))
+	}
+	return overrtmfp.NewIdentity(groups...)
 }
 
 // connection is a client of either transport.
@@ -112,6 +125,13 @@ func (r remote) connect(ctx context.Context, rawURL string, e netconn.ClientEven
 
 // connectRTMFP connects over RTMFP, from sockets of its own.
 func (r rtmfpOptions) connectRTMFP(ctx context.Context, rawURL string, o overrtmfp.DialOptions) (*connection, error) {
+	if o.Identity == nil {
+		identity, err := r.identity()
+		if err != nil {
+			return nil, fmt.Errorf("--groups: %w", err)
+		}
+		o.Identity = identity
+	}
 	o.Listen = rtmfp.Config{Crypto: flash.Profile{}, Addresses: []string{r.Local}}
 	if r.KeyLog != "" {
 		f, err := openKeyLog(r.KeyLog)
