@@ -53,7 +53,7 @@ const sought = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 func introduce(h *house, from, to *netconn.Conn) <-chan netconn.IntroduceAnswer {
 	answers := make(chan netconn.IntroduceAnswer, 1)
 	r := netconn.IntroduceRequest{From: from, Address: there, PeerID: sought, To: to}
-	netconn.Introduce(h.Server, r, 30*time.Second, func(a netconn.IntroduceAnswer) { answers <- a })
+	netconn.Introduce(h.Server, r, netconn.Config{}, func(a netconn.IntroduceAnswer) { answers <- a })
 	return answers
 }
 

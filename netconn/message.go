@@ -157,7 +157,7 @@ type DeliveryStats struct {
 	Audio, Video, Data KindStats
 	// Groups is how many groups of pictures lost their tail because the network could not carry them.
 	Groups uint64
-	// QueuedBytes are neither delivered nor given up.
+	// QueuedBytes are neither delivered nor given up, of all streams of the connection.
 	QueuedBytes int
 	// RoundTrip is the smoothed round trip time, zero if unknown.
 	RoundTrip time.Duration

@@ -1,9 +1,6 @@
 package netconn
 
-import (
-	"net/netip"
-	"time"
-)
+import "net/netip"
 
 // maxPeerAddresses is how many addresses of a client are kept; those beyond are ignored. An initiator tries no more than 24.
 const maxPeerAddresses = 16
@@ -45,9 +42,9 @@ func (c *Conn) PeerAddresses() []netip.AddrPort {
 
 // Introduce asks the Handler whether somebody may be introduced to a peer. The reply is given no later than the Config's
 // QuestionTimeout, then as a refusal.
-func Introduce(h Handler, r IntroduceRequest, timeout time.Duration, give func(IntroduceAnswer)) {
+func Introduce(h Handler, r IntroduceRequest, config Config, give func(IntroduceAnswer)) {
 	reply := NewReply(give)
-	reply.otherwise(timeout, IntroduceAnswer{Err: ErrTimeout})
+	reply.otherwise(config.withDefaults().QuestionTimeout, IntroduceAnswer{Err: ErrTimeout})
 	h.Introduce(r, reply)
 }
 

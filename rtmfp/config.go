@@ -36,7 +36,7 @@ type Limits struct {
 	// Packet is the largest plain packet of a session in bytes (default 1200; at least 256, at most 4096).
 	Packet int
 
-	// Message is the largest message in bytes that is taken or sent (default and maximum 16 MiB).
+	// Message is the largest message in bytes that is taken or sent (default and maximum 16 MiB, not counting a Head).
 	Message int
 
 	// Sessions is how many sessions a core holds, opening ones included (default 65,536).
@@ -147,6 +147,9 @@ func (t Times) withDefaults() Times {
 	return t
 }
 
+// mostMessage is what RTMP can say the size of, and a head of ours before it.
+const mostMessage = 16<<20 + HeadSize
+
 func (l Limits) withDefaults() Limits {
 	set := func(n *int, value, least, most int) {
 		if *n <= 0 {
@@ -156,7 +159,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	const many = 1 << 30
 	set(&l.Packet, 1200, 256, 4096)
-	set(&l.Message, 16<<20, 1, 16<<20)
+	set(&l.Message, mostMessage, 1, mostMessage)
 	set(&l.Sessions, 1<<16, 1, many)
 	set(&l.SessionsPerPeer, 64, 1, many)
 	set(&l.ReceiveFlows, 4096, 1, many)

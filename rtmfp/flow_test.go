@@ -135,7 +135,7 @@ func TestMessageOf16MBArrivesWhateverTheBuffer(t *testing.T) {
 	a.do(func() {
 		f = near.open(t, rtmfp.FlowConfig{Metadata: []byte("large"), Handler: &sent})
 		sendAll(t, f, []string{large})
-		if _, err := f.Send(rtmfp.Outgoing{Head: []byte{1}, Body: []byte(large)}); !errors.Is(err, rtmfp.ErrMessageTooLong) {
+		if _, err := f.Send(rtmfp.Outgoing{Head: []byte{1}, Body: []byte(content(16<<20+rtmfp.HeadSize, 1))}); !errors.Is(err, rtmfp.ErrMessageTooLong) {
 			t.Errorf("a byte more: %v", err)
 		}
 		if _, err := f.Send(rtmfp.Outgoing{Head: make([]byte, rtmfp.HeadSize+1)}); !errors.Is(err, rtmfp.ErrMessageTooLong) {

@@ -79,7 +79,7 @@ func (c *Config) setDefaults() error {
 		return fmt.Errorf("rtmfp: %d addresses, more than 256", len(c.Addresses))
 	}
 	if c.Shards == 0 {
-		c.Shards = min(powerOfTwo(runtime.GOMAXPROCS(0)), defaultShards)
+		c.Shards = DefaultShards()
 	}
 	if c.Shards < 0 || c.Shards > 64 || c.Shards != powerOfTwo(c.Shards) {
 		return fmt.Errorf("rtmfp: %d shards: want a power of two up to 64", c.Shards)
@@ -102,6 +102,9 @@ func (c *Config) setDefaults() error {
 	c.KeyLog = oneByOne(c.KeyLog)
 	return nil
 }
+
+// DefaultShards is how many shards an endpoint has that names no number; a system that cannot share ports has one.
+func DefaultShards() int { return min(powerOfTwo(runtime.GOMAXPROCS(0)), defaultShards) }
 
 // powerOfTwo rounds down.
 func powerOfTwo(n int) int { return 1 << (bits.Len(uint(n)) - 1) }

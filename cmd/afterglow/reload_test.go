@@ -80,15 +80,19 @@ var effects = []struct {
 	{"play.maxLag", "4s", func(h held) any { return h.hub.MaxLag }, 4 * time.Second},
 	{"play.write.mode", "off", func(h held) any { return h.delivery.Mode }, netconn.WriteOff},
 	{"play.write.delay", "70ms", func(h held) any { return h.delivery.Delay }, 70 * time.Millisecond},
-	{"limits.connections", "77", func(h held) any { return h.door.MaxConns }, 77},
-	{"limits.connectionsPerAddress", "66", func(h held) any { return h.door.MaxConnsPerAddr }, 66},
+	{"limits.connections", "77", func(h held) any { return [2]int{h.door.MaxConns, h.rtmfp.Sessions} }, [2]int{77, 77}},
+	{"limits.connectionsPerAddress", "66", func(h held) any { return [2]int{h.door.MaxConnsPerAddr, h.rtmfp.SessionsPerAddress} }, [2]int{66, 66}},
 	{"limits.handshakeTime", "3s", func(h held) any { return h.door.HandshakeTimeout }, 3 * time.Second},
-	{"limits.connectTime", "4s", func(h held) any { return h.front.ConnectTime }, 4 * time.Second},
+	{"limits.connectTime", "4s", func(h held) any { return [2]time.Duration{h.front.ConnectTime, h.rtmfp.Limits.ConnectTime} }, [2]time.Duration{4 * time.Second, 4 * time.Second}},
 	{"limits.idleTime", "5s", func(h held) any { return h.front.IdleTime }, 5 * time.Second},
 	{"limits.pingTimeout", "6s", func(h held) any { return h.front.PingTimeout }, 6 * time.Second},
 	{"limits.writeTime", "8s", func(h held) any { return h.door.WriteTimeout }, 8 * time.Second},
-	{"limits.messageBeforePublish", "64KB", func(h held) any { return h.front.MessageSizeBeforePublish }, 64 << 10},
-	{"limits.message", "2MB", func(h held) any { return [2]int{h.front.MessageSize, h.door.Limits.MessageSize} }, [2]int{2 << 20, 2 << 20}},
+	{"limits.messageBeforePublish", "64KB", func(h held) any {
+		return [2]int{h.front.MessageSizeBeforePublish, h.rtmfp.Limits.MessageSizeBeforePublish}
+	}, [2]int{64 << 10, 64 << 10}},
+	{"limits.message", "2MB", func(h held) any {
+		return [3]int{h.front.MessageSize, h.door.Limits.MessageSize, h.rtmfp.Limits.MessageSize}
+	}, [3]int{2 << 20, 2 << 20, 2 << 20}},
 	{"limits.chunkStreams", "9", func(h held) any { return h.door.Limits.ChunkStreams }, 9},
 	{"limits.streamsPerConnection", "3", func(h held) any { return h.front.NetConn.Streams }, 3},
 	{"limits.pendingBytes", "1MB", func(h held) any { return [2]int{h.front.NetConn.WaitingBytes, h.door.Limits.PendingBytes} }, [2]int{1 << 20, 1 << 20}},

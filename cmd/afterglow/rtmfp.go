@@ -47,10 +47,13 @@ func (n *node) openRTMFP(c *configs.Config) (*rtmfpDoor, error) {
 	if err != nil {
 		return nil, err
 	}
+	shards := rtmfp.DefaultShards()
 	config := rtmfp.Config{
 		Crypto: flash.Profile{}, Addresses: []string{c.RTMFP.Listen}, Identity: identity, Listener: d.front.Listener(), Introducer: d.front,
 		Times:  rtmfp.Times{KeepAlive: c.RTMFP.KeepAlive, GiveUp: c.RTMFP.GiveUp},
-		Limits: rtmfp.Limits{Sessions: c.Limits.Connections, StartupRate: c.RTMFP.StartupRate, Message: int(c.Limits.Message) + messageHead},
+		Shards: shards,
+		// The limits that can change while the server runs are overrtmfp's; those here are each shard's, and wide.
+		Limits: rtmfp.Limits{Sessions: mostSessions, StartupRate: (c.RTMFP.StartupRate + shards - 1) / shards, SendQueue: mostQueued},
 		Socket: udp.Options{ReceiveBuffer: socketBuffer, SendBuffer: socketBuffer},
 		Log:    n.log,
 	}
@@ -70,19 +73,28 @@ func (n *node) openRTMFP(c *configs.Config) (*rtmfpDoor, error) {
 	return d, nil
 }
 
-// loadInterval is how often redirectors are told how many sessions there are.
-const loadInterval = 5 * time.Second
+// loadInterval is how often redirectors are told how many sessions there are, lookUpInterval how often the names of
+// rtmfp.redirect.servers are looked up.
+const (
+	loadInterval   = 5 * time.Second
+	lookUpInterval = time.Minute
+)
 
 // serveRTMFP watches over the endpoint until the server ends.
 func (n *node) serveRTMFP(d *rtmfpDoor) {
 	failed := make(chan error, 1)
 	go func() { failed <- d.endpoint.Wait() }()
-	tick := time.NewTicker(loadInterval)
+	tick, names := time.NewTicker(loadInterval), time.NewTicker(lookUpInterval)
 	defer tick.Stop()
+	defer names.Stop()
 	for {
 		select {
 		case <-tick.C:
 			d.report()
+		case <-names.C:
+			if c := n.config.Load(); len(c.RTMFP.Redirect.Servers) > 0 {
+				d.lookUp(c)
+			}
 		case <-d.ended:
 			return
 		case err := <-failed:
@@ -95,8 +107,11 @@ func (n *node) serveRTMFP(d *rtmfpDoor) {
 	}
 }
 
-// messageHead is what RTMFP puts before the payload of an RTMP message, in bytes (RFC 7425 5.1.2).
-const messageHead = 5
+// What a shard bears, whatever the configuration says: sessions, and bytes in one flow.
+const (
+	mostSessions = 1 << 24
+	mostQueued   = 1 << 30
+)
 
 func rtmfpConfig(c *configs.Config) overrtmfp.Config {
 	r, l := c.RTMFP, c.Limits
@@ -111,6 +126,7 @@ func rtmfpConfig(c *configs.Config) overrtmfp.Config {
 		NATKeepAlive:       overrtmfp.KeepAlive{Server: r.ClientKeepAlive.ServerBehindNAT, Peers: r.ClientKeepAlive.PeersBehindNAT},
 		Silence:            r.KeepAlive,
 		GiveUp:             r.GiveUp,
+		Sessions:           l.Connections,
 		SessionsPerAddress: l.ConnectionsPerAddress,
 		Introductions:      c.Peers.IntroductionsPerClient,
 		RedirectAbove:      r.Redirect.Above,
@@ -127,15 +143,20 @@ func (d *rtmfpDoor) closeKeyLog() {
 	}
 }
 
-// apply makes a configuration hold. The names of other servers are looked up now and then by themselves.
+// apply makes a configuration hold.
 func (d *rtmfpDoor) apply(c *configs.Config) {
 	if d == nil {
 		return
 	}
+	d.lookUp(c)
+	d.register(c)
+}
+
+// lookUp makes the configuration hold, with the addresses that the names of other servers have now.
+func (d *rtmfpDoor) lookUp(c *configs.Config) {
 	config := rtmfpConfig(c)
 	config.Redirect = d.resolve(c.RTMFP.Redirect.Servers)
 	d.front.SetConfig(config)
-	d.register(c)
 }
 
 // resolveTime is how long looking up the name of another server may take.

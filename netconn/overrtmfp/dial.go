@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"afterglow/netconn"
 	"afterglow/rtmfp"
@@ -187,7 +188,20 @@ func (c *Client) connect(ctx context.Context, u *URL, o *DialOptions) error {
 	if o.LocalAddresses == nil {
 		o.LocalAddresses = c.localAddresses()
 	}
+	time.AfterFunc(sweepPeriod, c.sweep)
 	return c.SetPeerInfo(reachable(o.LocalAddresses)...)
+}
+
+// sweep has all sessions look at their times, on their shards, now and then until the connection ends.
+func (c *Client) sweep() {
+	select {
+	case <-c.Done():
+		return
+	default:
+	}
+	c.session.Do(c.link.checkTime)
+	c.peers.sweep()
+	time.AfterFunc(sweepPeriod, c.sweep)
 }
 
 // begins makes the link, on the session's shard.

@@ -16,7 +16,7 @@ var ErrPublished = errors.New("published directly already")
 
 // DirectOptions say how a client publishes to its peers.
 type DirectOptions struct {
-	// Accept is asked for each peer that wants to play, onPeerConnect in Flash. Default: everybody may.
+	// Accept is asked for each peer that wants to play, onPeerConnect in Flash, on a goroutine of its own. Default: everybody may.
 	Accept func(peer rtmfp.PeerID) bool
 	// Lifetimes of what is published. Zero fields are those of the client.
 	Lifetimes netconn.Lifetimes
@@ -109,24 +109,41 @@ var errNotDirect = errors.New("peers only play")
 // Play lets a peer have a stream that is published directly. A peer that is turned away sees its flow rejected (RFC 7425
 // 5.4.3).
 func (s *directServer) Play(c *netconn.Conn, r netconn.PlayRequest, reply *netconn.Reply[netconn.PlayAnswer]) {
-	notFound := netconn.PlayAnswer{Err: netconn.Status{Code: netconn.PlayStreamNotFound, Details: r.Name}}
 	d := s.peers.publisher(r.Name)
-	if d == nil {
-		reply.Give(notFound)
-		return
+	switch {
+	case d == nil:
+		reply.Give(netconn.PlayAnswer{Err: notFound(r.Name)})
+	case d.options.Accept == nil:
+		reply.Give(d.admit(c))
+	default:
+		go s.ask(c, d, s.link.session.PeerID(), reply)
 	}
-	if accept := d.options.Accept; accept != nil && !accept(s.link.session.PeerID()) {
-		reply.Give(netconn.PlayAnswer{Err: netconn.Status{Code: netconn.PlayFailed, Details: r.Name}})
+}
+
+func notFound(name string) error {
+	return netconn.Status{Code: netconn.PlayStreamNotFound, Details: name}
+}
+
+// ask asks the publisher whether it wants the peer.
+func (s *directServer) ask(c *netconn.Conn, d *DirectPublisher, peer rtmfp.PeerID, reply *netconn.Reply[netconn.PlayAnswer]) {
+	if !d.options.Accept(peer) {
+		reply.Give(netconn.PlayAnswer{Err: netconn.Status{Code: netconn.PlayFailed, Details: d.name}})
 		s.link.post(func() { s.link.abort(errRefused) })
 		return
 	}
+	if a := d.admit(c); !reply.Give(a) && a.Subscriber != nil {
+		a.Subscriber.Close()
+	}
+}
+
+// admit is the answer to a peer that may play.
+func (d *DirectPublisher) admit(c *netconn.Conn) netconn.PlayAnswer {
 	subscriber := d.subscribe()
 	if subscriber == nil {
-		reply.Give(notFound)
-		return
+		return netconn.PlayAnswer{Err: notFound(d.name)}
 	}
 	c.SetDelivery(netconn.Delivery{Mode: netconn.WriteOff, Lifetimes: d.options.Lifetimes})
-	reply.Give(netconn.PlayAnswer{Subscriber: subscriber})
+	return netconn.PlayAnswer{Subscriber: subscriber}
 }
 
 var errRefused = netconn.Status{Code: netconn.PlayFailed, Description: "The publisher has refused the peer."}
@@ -167,18 +184,13 @@ func (c *Client) PlayDirect(ctx context.Context, peer rtmfp.PeerID, name string,
 	if err != nil {
 		return nil, err
 	}
-	id := c.peers.nextStream()
-	l := newLinkTo(q, c.station, id)
-	if l == nil {
+	d := &DirectStream{}
+	began := make(chan error, 1)
+	if q.session == nil || !q.session.Do(func() { began <- q.begins(d, c.peers.nextStream(), e) }) {
 		return nil, errNotConnected
 	}
-	d := &DirectStream{client: netconn.NewClient(l, netconn.ClientEvents{})}
-	l.end = d.client
-	if d.ClientStream, err = d.client.AdoptStream(id, e); err != nil {
+	if err := <-began; err != nil {
 		return nil, err
-	}
-	if !q.session.Do(func() { q.begins(l) }) {
-		return nil, errNotConnected
 	}
 	if err := d.ClientStream.PlayDirect(ctx, name); err != nil {
 		d.client.Close()
@@ -187,22 +199,18 @@ func (c *Client) PlayDirect(ctx context.Context, peer rtmfp.PeerID, name string,
 	return d, nil
 }
 
-// newLinkTo makes the subscriber's end of a direct stream.
-func newLinkTo(q *peerSession, st *station, id uint32) *link {
-	if q.session == nil {
-		return nil
-	}
-	l := newLink(st, q.session, id)
-	l.subscriber, l.trusting = true, true
-	return l
-}
-
-// begins puts a link of ours on the session, which may have ended.
-func (q *peerSession) begins(l *link) {
-	q.add(l)
+// begins makes the subscriber's end of a direct stream. The session may have ended.
+func (q *peerSession) begins(d *DirectStream, id uint32, e netconn.StreamEvents) (err error) {
 	if !q.session.IsOpen() {
-		l.finish(ErrHungUp)
+		return errNotConnected
 	}
+	l := newLink(q.peers.client.station, q.session, id)
+	l.subscriber, l.trusting = true, true
+	d.client = netconn.NewClient(l, netconn.ClientEvents{})
+	l.end = d.client
+	q.add(l)
+	d.ClientStream, err = d.client.AdoptStream(id, e)
+	return err
 }
 
 // Done is closed when the stream has ended; Err then says why.

@@ -24,7 +24,8 @@ func (l *link) checkTime() {
 	if l.ended {
 		return
 	}
-	l.noteRoundTrip()
+	l.note()
+	l.talked() // which has to look at each silence
 	var longest time.Duration
 	for _, s := range l.streams {
 		longest = max(longest, s.waited())
@@ -32,9 +33,23 @@ func (l *link) checkTime() {
 	for s := range l.leaving {
 		longest = max(longest, s.waited())
 	}
-	if longest > l.station.limits().QueueTime {
+	if limit := l.station.limits().QueueTime; longest > limit && (l.talked() > limit || longest > mostQueueTimes*limit) {
 		l.abort(fmt.Errorf("%w: something has waited for %v", ErrSlow, longest.Round(time.Second)))
 	}
+}
+
+// mostQueueTimes is after how many queue times a far end is too slow that is silent for so long now and again that it would pass for
+// one that was away.
+const mostQueueTimes = 4
+
+// talked says for how long the far end has been there without a long silence. One that was away is not slow: it has the time from
+// its return on, if the session has lasted until then.
+func (l *link) talked() time.Duration {
+	now := l.session.Core().Now()
+	if l.session.Stats().Silence > l.station.limits().QueueTime/2 {
+		l.back = now
+	}
+	return now.Sub(l.back)
 }
 
 // leave ends a stream's flows behind what is queued. Its ID may have another stream before they have ended.

@@ -28,6 +28,26 @@ func (s *Server) Check() error {
 	return nil
 }
 
+// Remembered is how many messages a lane of the server's keeps in mind at most.
+func (s *Server) Remembered() (most int) {
+	s.mu.Lock()
+	all := s.list()
+	s.mu.Unlock()
+	for _, c := range all {
+		done := make(chan struct{})
+		c.session.Do(func() {
+			defer close(done)
+			for _, out := range c.link.streams {
+				for k := range out.lanes {
+					most = max(most, len(out.lanes[k].pending))
+				}
+			}
+		})
+		<-done
+	}
+	return most
+}
+
 func (c *client) contradiction() error {
 	if c.link == nil || c.link.ended {
 		return nil

@@ -210,6 +210,7 @@ func TestDeletedStreamsThatAreNotTakenEndTheConnection(t *testing.T) {
 			}
 		}
 		a.mutes()
+		from := time.Now()
 		for i := 0; i < 2000 && !a.isGone(); i++ {
 			a.says(command("createStream", 0, nil))
 			a.on(1, command("play", 0, nil, "film"))
@@ -217,6 +218,9 @@ func TestDeletedStreamsThatAreNotTakenEndTheConnection(t *testing.T) {
 			a.says(command("deleteStream", 0, nil, 1.0))
 		}
 		a.isEnded()
+		if took := time.Since(from); took > 15*time.Second {
+			t.Errorf("ended after %v", took)
+		}
 		if n := s.front.Stats().Slow.Load(); n != 1 {
 			t.Errorf("%d counted as slow", n)
 		}

@@ -260,11 +260,12 @@ func TestSpoofedPeerInfo(t *testing.T) {
 			tells(spoofed[:3]...)
 			tells(many[:50]...)
 		}
-		a.says(command("setPeerInfo", 0), command("setPeerInfo", 0, nil, nil, 5.0, amf.NewObject(), true))
 		a.settled()
-		if n := len(conn.PeerAddresses()); n > 16 {
+		if n := len(conn.PeerAddresses()); n != 16 {
 			t.Errorf("the server has taken %d addresses", n)
 		}
+		a.says(command("setPeerInfo", 0), command("setPeerInfo", 0, nil, nil, 5.0, amf.NewObject(), true))
+		a.settled()
 		victim.Close()
 		a.leaves()
 		s.live.Do(func() {
@@ -272,6 +273,39 @@ func TestSpoofedPeerInfo(t *testing.T) {
 				t.Error("sent where nobody may be sent to:", line)
 			}
 		})
+	})
+}
+
+// A server that sends its clients to loopback, to groups and to nowhere is not followed there.
+func TestRedirectionsToPlacesThatAreNoEndpoints(t *testing.T) {
+	besieged(t, overrtmfp.Config{}, func(t *testing.T, s *siege) {
+		s.room.Introduces = func(_ netconn.IntroduceRequest, reply *netconn.Reply[netconn.IntroduceAnswer]) {
+			var to []netip.AddrPort
+			for _, text := range []string{"127.0.0.1:9", "[::ffff:127.0.0.1]:9", "224.0.0.1:9", "0.0.0.0:9", "203.0.113.9:0", "203.0.113.9:9"} {
+				to = append(to, netip.MustParseAddrPort(text))
+			}
+			reply.Give(netconn.IntroduceAnswer{Redirect: to})
+		}
+		victim := s.connects(s.near())
+		tried := make(map[netip.AddrPort]bool)
+		s.live.Do(func() {
+			s.live.Network().Tap(func(e simnet.Event) {
+				if e.Fate == simnet.Unreachable {
+					tried[e.To] = true
+				}
+			})
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if _, err := victim.PlayDirect(ctx, numbered(1), "x", netconn.StreamEvents{}); err == nil {
+			t.Error("somebody has answered")
+		}
+		s.live.Do(func() {
+			if good := netip.MustParseAddrPort("203.0.113.9:9"); len(tried) != 1 || !tried[good] {
+				t.Errorf("the client has tried %v, want %v alone", tried, good)
+			}
+		})
+		victim.Close()
 	})
 }
 

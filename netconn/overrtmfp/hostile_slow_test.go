@@ -21,15 +21,15 @@ func (s *siege) withinQueue(a *attacker, most int) {
 
 // A viewer that answers pings and acknowledges nothing at all: what must arrive does not, which ends it.
 func TestViewerThatAcknowledgesNothing(t *testing.T) {
-	limits := overrtmfp.Limits{QueueBytes: 1 << 20, QueueTime: 10 * time.Second}
-	besieged(t, overrtmfp.Config{Limits: limits}, func(t *testing.T, s *siege) {
+	limits := overrtmfp.Limits{QueueBytes: 256 << 10, QueueTime: 10 * time.Second}
+	besiegedWith(t, 50_000, overrtmfp.Config{Limits: limits}, func(t *testing.T, s *siege) {
 		a := s.attacker().connects().plays("film")
 		a.do(func() { a.forge.ack = func(*wire.Ack) bool { return false } })
 		from := time.Now()
 		a.says(command("getStreamLength", 5, nil)) // which is answered
 		for range 40 {
 			time.Sleep(100 * time.Millisecond)
-			s.withinQueue(a, limits.QueueBytes+200_000)
+			s.withinQueue(a, limits.QueueBytes+60_000)
 		}
 		a.isEnded()
 		if took := time.Since(from); took < limits.QueueTime || took > limits.QueueTime+3*time.Second {
@@ -57,8 +57,8 @@ func TestViewerThatAcknowledgesNoMedia(t *testing.T) {
 		"with a window of zero": func(a *wire.Ack) bool { a.BufferBlocks = 0; return true },
 	} {
 		t.Run(name, func(t *testing.T) {
-			limits := overrtmfp.Limits{QueueBytes: 1 << 20, QueueTime: 5 * time.Second}
-			besieged(t, overrtmfp.Config{Limits: limits}, func(t *testing.T, s *siege) {
+			limits := overrtmfp.Limits{QueueBytes: 256 << 10, QueueTime: 5 * time.Second}
+			besiegedWith(t, 50_000, overrtmfp.Config{Limits: limits}, func(t *testing.T, s *siege) {
 				a := s.attacker().connects()
 				media := make(map[uint64]bool)
 				a.takes = func(f *rtmfp.ReceiveFlow, messageType uint8) {
@@ -66,17 +66,41 @@ func TestViewerThatAcknowledgesNoMedia(t *testing.T) {
 						media[f.ID()] = true
 					}
 				}
-				a.do(func() { a.forge.ack = func(ack *wire.Ack) bool { return !media[ack.FlowID] || forge(ack) } })
 				a.plays("film")
-				for range 15 {
+				time.Sleep(time.Second) // in which it has taken what must arrive
+				a.do(func() { a.forge.ack = func(ack *wire.Ack) bool { return !media[ack.FlowID] || forge(ack) } })
+				for range 12 {
 					time.Sleep(time.Second)
-					s.withinQueue(a, limits.QueueBytes+200_000)
+					s.withinQueue(a, limits.QueueBytes+60_000)
+				}
+				if n := s.front.Remembered(); n > 500 { // ten seconds of sounds
+					t.Errorf("the server remembers %d messages", n)
 				}
 				a.alive()
 				a.leaves()
 			})
 		})
 	}
+}
+
+// The configuration of a decoder must arrive, too.
+func TestViewerThatTakesNoConfiguration(t *testing.T) {
+	besieged(t, overrtmfp.Config{Limits: overrtmfp.Limits{QueueTime: 5 * time.Second}}, func(t *testing.T, s *siege) {
+		a := s.attacker().connects()
+		a.takes = func(f *rtmfp.ReceiveFlow, messageType uint8) {
+			if messageType == netconn.TypeVideo {
+				a.muted = append(a.muted, f.ID())
+			}
+		}
+		a.mutes()
+		a.plays("film")
+		from := time.Now()
+		a.isEnded()
+		if took := time.Since(from); took > 8*time.Second || s.front.Stats().Slow.Load() != 1 {
+			t.Errorf("ended after %v, %d counted as slow", took, s.front.Stats().Slow.Load())
+		}
+		a.leaves()
+	})
 }
 
 // The end of a stream stands behind its media. A viewer that does not acknowledge the media and has the server answer on, behind

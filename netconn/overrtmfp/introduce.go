@@ -27,8 +27,7 @@ func (s *Server) Introduce(i *rtmfp.Introduction) {
 		i.Ignore()
 		return
 	}
-	timeout := s.config.Load().NetConn.QuestionTimeout
-	netconn.Introduce(s.handler, request, timeout, func(a netconn.IntroduceAnswer) {
+	netconn.Introduce(s.handler, request, s.config.Load().NetConn, func(a netconn.IntroduceAnswer) {
 		s.granted(asks)
 		i.Core().Post(func() { s.answer(i, peer, request, a) })
 	})

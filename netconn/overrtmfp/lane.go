@@ -2,6 +2,8 @@ package overrtmfp
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"afterglow/media"
@@ -39,6 +41,7 @@ type pendingMessage struct {
 	kind    pendingKind
 	settled bool
 	own     bool // netconn's own, counted in link.required
+	config  bool // of a decoder, which is nothing without it
 	handle  *handle
 }
 
@@ -92,7 +95,8 @@ type wireMessage struct {
 	note        pendingMessage
 }
 
-// send queues a message. One that cannot be sent any more is dropped: the end of the session tells.
+// send queues a message. One on a flow that has ended is dropped: the far end does not want it, or the end of the session tells. One
+// that must arrive and that the flow refuses, for its size or for all that waits already, ends the connection.
 func (l *lane) send(m *wireMessage) bool {
 	if !l.open() {
 		return false
@@ -102,6 +106,9 @@ func (l *lane) send(m *wireMessage) bool {
 	binary.BigEndian.PutUint32(head[1:], m.timestamp)
 	_, err := l.flow.Send(rtmfp.Outgoing{Head: head[:], Body: m.payload, StartBy: m.startBy, FinishBy: m.finishBy, Receipt: true})
 	if err != nil {
+		if m.note.kind == required && !errors.Is(err, rtmfp.ErrFlowClosed) {
+			l.stream.link.post(func() { l.stream.link.abort(fmt.Errorf("%w: %w", ErrSlow, err)) })
+		}
 		return false
 	}
 	m.note.size = uint32(len(m.payload))
@@ -161,6 +168,11 @@ func (l *lane) Ended(_ *rtmfp.SendFlow, err error) {
 	l.ended = true
 	link := l.stream.link
 	link.flowEnded(l, err)
+}
+
+// mustArrive says whether the oldest message under way is one without which the far end cannot go on.
+func (l *lane) mustArrive() bool {
+	return l.kind == laneData || len(l.pending) > 0 && l.pending[0].config
 }
 
 // close ends the flow behind what is queued.

@@ -57,7 +57,8 @@ type link struct {
 	ended      bool
 	reason     error // why it closes
 	flushing   *time.Timer
-	onHeard    bool // a sign of life has been asked for
+	back       rtmfp.Instant // since when the far end is there without a long silence
+	onHeard    bool          // a sign of life has been asked for
 	onKept     func(KeepAlive)
 	greeting   *netconn.Message // goes behind the next message on stream 0
 
@@ -65,10 +66,11 @@ type link struct {
 	heard  atomic.Uint64 // messages and signs of life
 	deaf   atomic.Bool   // paused, for others to see
 	rtt    atomic.Int64  // nanoseconds
-	rttAt  rtmfp.Instant
-	mu     sync.Mutex // guards what follows
+	queued atomic.Int64  // bytes
+	mu     sync.Mutex    // guards what follows
 	ops    []func()
 	posted bool
+	dead   bool // nothing is run any more
 	media  map[uint32]*playing
 	views  map[uint32]*deliveryCounters
 }
@@ -92,18 +94,24 @@ func (l *link) describe() {
 	})
 }
 
-// post has f run on the shard, after what was posted before.
-func (l *link) post(f func()) {
+// post has f run on the shard, after what was posted before; false if it will not, because the endpoint has ended.
+func (l *link) post(f func()) bool {
 	l.mu.Lock()
+	if l.dead {
+		l.mu.Unlock()
+		return false
+	}
 	l.ops = append(l.ops, f)
 	first := !l.posted
 	l.posted = true
 	l.mu.Unlock()
-	if first && !l.session.Do(l.drain) {
-		l.mu.Lock()
-		l.ops = nil
-		l.mu.Unlock()
+	if !first || l.session.Do(l.drain) {
+		return true
 	}
+	l.mu.Lock()
+	l.dead, l.ops = true, nil
+	l.mu.Unlock()
+	return false
 }
 
 // drain runs what was posted.

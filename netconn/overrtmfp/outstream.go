@@ -148,7 +148,11 @@ func (s *outStream) waited() time.Duration {
 	if len(s.barred) > 0 {
 		longest = now.Sub(s.moved)
 	}
-	if l := &s.lanes[laneData]; !l.over() {
+	for k := range s.lanes {
+		l := &s.lanes[k]
+		if l.over() || !l.mustArrive() {
+			continue
+		}
 		if at, ok := l.flow.Oldest(); ok {
 			longest = max(longest, now.Sub(at))
 		}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,7 +23,7 @@ const directStreams = 2_000_000
 // peers are a client's sessions with other clients.
 type peers struct {
 	client *Client
-	most   int // sessions that others may open
+	most   int // of those who play what is published
 
 	mu         sync.Mutex
 	sessions   map[rtmfp.PeerID]*peerSession
@@ -38,7 +40,8 @@ type peerSession struct {
 	carrier
 	peers    *peers
 	peer     rtmfp.PeerID
-	accepted bool
+	accepted bool // the peer has opened it
+	counted  bool // among those that are accepted: as long as the peer has not played yet, and while it plays; guarded by peers.mu
 }
 
 func (p *peers) init(c *Client, most int) {
@@ -59,9 +62,28 @@ func (p *peers) accept(s *rtmfp.Session) rtmfp.SessionHandler {
 	if p.gone || len(p.publishers) == 0 || p.accepted >= p.most {
 		return nil
 	}
-	p.accepted++
-	return &p.open(s, s.PeerID(), true).carrier
+	q := p.open(s, s.PeerID(), true)
+	p.count(q)
+	p.log().Debug("peer connected", "peer", q.peer, "remote", s.Path())
+	return &q.carrier
 }
+
+// count and discount keep account of the peers that play. The caller holds mu.
+func (p *peers) count(q *peerSession) {
+	if q.accepted && !q.counted {
+		q.counted = true
+		p.accepted++
+	}
+}
+
+func (p *peers) discount(q *peerSession) {
+	if q.counted {
+		q.counted = false
+		p.accepted--
+	}
+}
+
+func (p *peers) log() *slog.Logger { return p.client.station.log }
 
 // open notes a session. The caller holds mu.
 func (p *peers) open(s *rtmfp.Session, peer rtmfp.PeerID, accepted bool) *peerSession {
@@ -166,10 +188,7 @@ func (p *peers) take(q *peerSession, s *rtmfp.Session) error {
 // begin takes the play flow of a peer: one that answers nothing, on a stream that is not 0 (RFC 7425 5.4.2).
 func (q *peerSession) begin(_ *carrier, m metadata) *link {
 	p := q.peers
-	p.mu.Lock()
-	publishing := len(p.publishers) > 0
-	p.mu.Unlock()
-	if m.streamID == 0 || !publishing || len(q.links) >= maxDirect {
+	if m.streamID == 0 || len(q.links) >= maxDirect || !p.admit(q) {
 		return nil
 	}
 	l := newLink(p.client.station, q.session, m.streamID)
@@ -178,10 +197,29 @@ func (q *peerSession) begin(_ *carrier, m metadata) *link {
 	return l
 }
 
+// admit lets a peer play, if there is something and room. One that has stopped playing has given up its place.
+func (p *peers) admit(q *peerSession) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.publishers) == 0 || q.accepted && !q.counted && p.accepted >= p.most {
+		return false
+	}
+	p.count(q)
+	return true
+}
+
 // maxDirect is how many direct streams there may be with a peer.
 const maxDirect = 64
 
-func (q *peerSession) linkEnded(_ *carrier, l *link) { l.counts.count(l.reason) }
+func (q *peerSession) linkEnded(_ *carrier, l *link) {
+	l.counts.count(l.reason)
+	if len(q.links) > 0 {
+		return
+	}
+	q.peers.mu.Lock()
+	defer q.peers.mu.Unlock()
+	q.peers.discount(q)
+}
 
 func (q *peerSession) stats() *Stats { return &q.peers.client.station.stats }
 
@@ -192,13 +230,12 @@ func (q *peerSession) moved(*carrier) {
 }
 
 // closed forgets the session.
-func (q *peerSession) closed(*carrier, error) {
+func (q *peerSession) closed(_ *carrier, err error) {
 	p := q.peers
+	p.log().Debug("peer disconnected", "peer", q.peer, "reason", reasonOf(err))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if q.accepted {
-		p.accepted--
-	}
+	p.discount(q)
 	if p.sessions[q.peer] == q {
 		delete(p.sessions, q.peer)
 	}
@@ -213,6 +250,24 @@ func (p *peers) setKeepAlive(period time.Duration) {
 		if s := q.session; s != nil {
 			s.Do(func() { s.SetKeepAlive(period, 0) })
 		}
+	}
+}
+
+// sweep has all sessions look at their times.
+func (p *peers) sweep() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, q := range p.sessions {
+		if s := q.session; s != nil {
+			s.Do(q.check)
+		}
+	}
+}
+
+// check looks at the times of all streams with the peer.
+func (q *peerSession) check() {
+	for _, l := range slices.Clone(q.links) {
+		l.checkTime()
 	}
 }
 

@@ -84,7 +84,7 @@ func (l *link) hasRoom() bool {
 
 // packet queues a packet on the flow of its kind.
 func (p *playing) packet(m *media.Packet) {
-	w := wireMessage{messageType: m.MessageType(), timestamp: m.Timestamp, payload: m.Payload}
+	w := wireMessage{messageType: m.MessageType(), timestamp: m.Timestamp, payload: m.Payload, note: pendingMessage{config: m.Config}}
 	now := p.stream.link.session.Core().Now()
 	kind := laneData
 	switch m.Kind {
@@ -96,15 +96,25 @@ func (p *playing) packet(m *media.Packet) {
 	case media.KindVideo:
 		kind = laneVideo
 		if !p.video(m, &w, now) {
-			p.stream.stats.count(laneVideo, pendingMessage{}, false)
+			p.missed(kind)
 			return
 		}
 	}
 	p.stream.link.watch.fed()
-	p.stream.stats.sent(kind)
-	if p.stream.lanes[kind].send(&w) {
+	l := &p.stream.lanes[kind]
+	if !l.send(&w) {
+		p.missed(kind)
+		if w.note.kind == groupFrame {
+			p.breakGroup(l)
+		}
 		return
 	}
+	p.stream.stats.sent(kind)
+}
+
+// missed counts a message that does not even wait for the network.
+func (p *playing) missed(kind laneKind) {
+	p.stream.stats.sent(kind)
 	p.stream.stats.count(kind, pendingMessage{}, false)
 }
 

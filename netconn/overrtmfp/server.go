@@ -25,6 +25,8 @@ type Config struct {
 	// Silence is how long a client may be silent before it is asked whether it is there, GiveUp how long it then has to answer,
 	// of sessions that come from now on. Zero is what the endpoint has.
 	Silence, GiveUp time.Duration
+	// Sessions is the most sessions in all. Default: no limit but the endpoint's.
+	Sessions int
 	// SessionsPerAddress is the most sessions from one IP address, for IPv6 from one /64 network. Default: no limit.
 	SessionsPerAddress int
 	// Introductions is how many wishes for an introduction a client may have in a second. Default 20.
@@ -137,10 +139,14 @@ func (s *Server) redirect(h rtmfp.Hello) []wire.Address {
 
 // admit refuses far ends beyond the limit for their address, before keying is paid for.
 func (s *Server) admit(from rtmfp.Path, _ rtmfp.Certificate) bool {
-	most := s.config.Load().SessionsPerAddress
+	config := s.config.Load()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.draining && (most <= 0 || s.sessions[networkOf(from.Addr.Addr())] < most)
+	if s.draining || config.Sessions > 0 && len(s.clients) >= config.Sessions {
+		return false
+	}
+	most := config.SessionsPerAddress
+	return most <= 0 || s.sessions[networkOf(from.Addr.Addr())] < most
 }
 
 // networkOf is what counts as one address: IPv6 hosts have a /64 network to themselves.
@@ -290,7 +296,7 @@ func (c *client) check() {
 	}
 }
 
-// Tell sends every client a status and ends its connection after it. Those that come later are told, too.
+// Tell sends every client that is there a status and ends its connection after it.
 func (s *Server) Tell(status netconn.Status) {
 	s.mu.Lock()
 	all := s.list()

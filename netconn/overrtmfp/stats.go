@@ -2,7 +2,6 @@ package overrtmfp
 
 import (
 	"sync/atomic"
-	"time"
 
 	"afterglow/netconn"
 )
@@ -55,6 +54,3 @@ type Stats struct {
 	NotIntroduced  atomic.Uint64 // wishes for an introduction that were refused, or came too often
 	Redirected     atomic.Uint64 // hellos that were sent to other servers
 }
-
-// roundTripPeriod is how often a session's round trip time is noted for others to read.
-const roundTripPeriod = time.Second

@@ -83,7 +83,7 @@ func (l *link) Barrier(streamID uint32) {
 // Flushed is closed when everything sent on a stream is delivered or given up.
 func (l *link) Flushed(streamID uint32) <-chan struct{} {
 	c := make(chan struct{})
-	l.post(func() {
+	posted := l.post(func() {
 		s := l.streams[streamID]
 		if s == nil || l.ended {
 			close(c)
@@ -91,6 +91,9 @@ func (l *link) Flushed(streamID uint32) <-chan struct{} {
 		}
 		s.flush(c)
 	})
+	if !posted {
+		close(c)
+	}
 	return c
 }
 
@@ -206,8 +209,12 @@ func (l *link) DeliveryStats(streamID uint32) (netconn.DeliveryStats, bool) {
 	}
 	return netconn.DeliveryStats{
 		Audio: d.kinds[laneAudio].snapshot(), Video: d.kinds[laneVideo].snapshot(), Data: d.kinds[laneData].snapshot(),
-		Groups: d.groups.Load(), RoundTrip: time.Duration(l.rtt.Load()),
+		Groups: d.groups.Load(), QueuedBytes: int(l.queued.Load()), RoundTrip: time.Duration(l.rtt.Load()),
 	}, true
 }
 
-func (l *link) noteRoundTrip() { l.rtt.Store(int64(l.session.Stats().RTT)) }
+// note keeps what others may read of the session.
+func (l *link) note() {
+	l.rtt.Store(int64(l.session.Stats().RTT))
+	l.queued.Store(int64(l.session.Queued()))
+}
