@@ -7,7 +7,7 @@ import (
 	"afterglow/media"
 )
 
-// laneSkew is how far one kind of media may be behind another over RTMFP, where each has a flow of its own: as long as a
+// laneSkew is how far one kind of media may be behind another over RTMFP, where each has a flow of its own: longer than a
 // server lets pictures wait for the network.
 const laneSkew = 2500 * time.Millisecond
 
@@ -15,19 +15,26 @@ const laneSkew = 2500 * time.Millisecond
 // the order in which they came.
 type interleaver struct {
 	write   func(*media.Packet)
-	waiting []*media.Packet // by time
+	now     func() time.Time
+	waiting []arrival // by the packets' times
 }
 
-// add takes a packet and writes those that nothing can come before any more.
+// arrival is a packet and when it came.
+type arrival struct {
+	packet *media.Packet
+	at     time.Time
+}
+
+// add takes a packet, and writes those that have waited so long that nothing comes before them any more.
 func (i *interleaver) add(p *media.Packet) {
-	at := sort.Search(len(i.waiting), func(n int) bool { return media.Before(p.Timestamp, i.waiting[n].Timestamp) })
-	i.waiting = append(i.waiting, nil)
+	now := i.now()
+	at := sort.Search(len(i.waiting), func(n int) bool { return media.Before(p.Timestamp, i.waiting[n].packet.Timestamp) })
+	i.waiting = append(i.waiting, arrival{})
 	copy(i.waiting[at+1:], i.waiting[at:])
-	i.waiting[at] = p
-	newest := i.waiting[len(i.waiting)-1].Timestamp
+	i.waiting[at] = arrival{p, now}
 	n := 0
-	for n < len(i.waiting) && int64(media.Elapsed(i.waiting[n].Timestamp, newest)) > laneSkew.Milliseconds() {
-		i.write(i.waiting[n])
+	for n < len(i.waiting) && now.Sub(i.waiting[n].at) > laneSkew {
+		i.write(i.waiting[n].packet)
 		n++
 	}
 	i.waiting = append(i.waiting[:0], i.waiting[n:]...)
@@ -35,8 +42,8 @@ func (i *interleaver) add(p *media.Packet) {
 
 // flush writes what is left.
 func (i *interleaver) flush() {
-	for _, p := range i.waiting {
-		i.write(p)
+	for _, a := range i.waiting {
+		i.write(a.packet)
 	}
 	i.waiting = nil
 }

@@ -50,7 +50,7 @@ type recorder struct {
 func newRecorder(r *recording, url string, end context.CancelCauseFunc) *recorder {
 	p := &recorder{cmd: r, end: end}
 	if isRTMFP(url) {
-		p.lanes = &interleaver{write: p.write}
+		p.lanes = &interleaver{write: p.write, now: time.Now}
 	}
 	return p
 }

@@ -105,8 +105,10 @@ func idleClientStays(t *testing.T, h Harness) {
 func deadClientIsDropped(t *testing.T, h Harness) {
 	room := NewRoom()
 	s := h.Serve(t, room, Options{IdleTime: 60 * time.Second, PingTimeout: 10 * time.Second, WriteTimeout: time.Hour})
-	Connected(t, s).Freeze() // and from now on it does not read
-	time.Sleep(59 * time.Second)
+	p := Connected(t, s)
+	time.Sleep(time.Second) // what the server has said is acknowledged
+	p.Freeze()              // and from now on it does not read
+	time.Sleep(58 * time.Second)
 	if len(room.Gone) > 0 {
 		t.Fatal("dropped before the idle time")
 	}
