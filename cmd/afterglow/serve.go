@@ -47,6 +47,9 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 		return err
 	}
 	n.banner(os.Stdout)
+	if err := relaxTimers(); err != nil {
+		n.log.Debug("timers are more exact than they need be", "error", err)
+	}
 	go collectWhenIdle(ctx, idleCollection)
 	return n.run(ctx, hangup)
 }
