@@ -66,7 +66,11 @@ func TestSocketsCarryDatagrams(t *testing.T) {
 		b.SetWake(time.Now().Add(time.Hour))
 		began := time.Now()
 		a.Flush()
-		if got := read(t, b); !slices.Equal(got, []string{"192.0.2.1:1935 one", "192.0.2.1:1935 two"}) {
+		got := read(t, b)
+		if len(got) == 1 { // the second had not come when the first was taken
+			got = append(got, read(t, b)...)
+		}
+		if !slices.Equal(got, []string{"192.0.2.1:1935 one", "192.0.2.1:1935 two"}) {
 			t.Errorf("got %q", got)
 		}
 		if took := time.Since(began); took != 30*time.Millisecond {

@@ -95,13 +95,14 @@ func reply(ctx context.Context, m method, q question) answer {
 
 // worker is a child process that does what it is asked.
 type worker struct {
-	role    string
-	command *exec.Cmd
-	in      io.WriteCloser
-	asks    *json.Encoder
-	answers *json.Decoder
-	errors  lockedBuffer
-	given   func() error // why the measurement was given up, if it was
+	role     string
+	command  *exec.Cmd
+	in       io.WriteCloser
+	asks     *json.Encoder
+	answers  *json.Decoder
+	errors   lockedBuffer
+	stopping sync.Once
+	given    func() error // why the measurement was given up, if it was
 }
 
 // startWorker starts a child on a core, or anywhere if cpu is negative. It ends with stop, or with ctx.
@@ -130,15 +131,17 @@ func startWorker(ctx context.Context, spawn func() *exec.Cmd, role string, cpu, 
 // stopLimit is how long a child may take to end by itself.
 const stopLimit = 5 * time.Second
 
-// stop ends the child.
+// stop ends the child, and waits until all that it has said is there.
 func (w *worker) stop() {
 	if w == nil {
 		return
 	}
-	_ = w.in.Close()
-	late := time.AfterFunc(stopLimit, func() { _ = w.command.Process.Kill() })
-	defer late.Stop()
-	_ = w.command.Wait() // it has told all that it was asked
+	w.stopping.Do(func() {
+		_ = w.in.Close()
+		late := time.AfterFunc(stopLimit, func() { _ = w.command.Process.Kill() })
+		defer late.Stop()
+		_ = w.command.Wait() // it has told all that it was asked
+	})
 }
 
 // ask has a worker do something and waits until it has.
@@ -156,6 +159,7 @@ func ask[R any](w *worker, method string, args any) (R, error) {
 		return result, given
 	}
 	if err != nil {
+		w.stop() // its last words may be on their way
 		return result, fmt.Errorf("%s: %s: %w: %s", w.role, method, err, w.errors.String())
 	}
 	if a.Error != "" {
