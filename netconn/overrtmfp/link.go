@@ -60,7 +60,8 @@ type link struct {
 	back       rtmfp.Instant // since when the far end is there without a long silence
 	onHeard    bool          // a sign of life has been asked for
 	onKept     func(KeepAlive)
-	greeting   *netconn.Message // goes behind the next message on stream 0
+	missed     [laneKinds]uint64 // messages of all streams that were given up
+	greeting   *netconn.Message  // goes behind the next message on stream 0
 
 	far    atomic.Pointer[netconn.Far]
 	heard  atomic.Uint64 // messages and signs of life
@@ -137,7 +138,7 @@ func (l *link) stream(id uint32) *outStream {
 	s := l.streams[id]
 	if s == nil {
 		s = newOutStream(l, id)
-		s.stats.total = l.counts
+		s.stats.link = l
 		l.streams[id] = s
 		l.mu.Lock()
 		if l.views == nil {

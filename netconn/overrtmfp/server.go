@@ -208,7 +208,8 @@ func (c *client) linkEnded(_ *carrier, l *link) {
 	if ordinary || errors.Is(l.reason, rtmfp.ErrAbuse) { // of which the endpoint has warned
 		level = slog.LevelDebug
 	}
-	c.server.log.Log(context.Background(), level, "connection ended", "client", c.conn.ID(), "remote", l.Far().Address, "protocol", "rtmfp", "reason", l.reason)
+	c.server.log.Log(context.Background(), level, "connection ended", "client", c.conn.ID(), "remote", l.Far().Address, "protocol", "rtmfp",
+		"rtt", time.Duration(l.rtt.Load()), "missed_audio", l.missed[laneAudio], "missed_video", l.missed[laneVideo], "reason", l.reason)
 	c.session.Close()
 }
 

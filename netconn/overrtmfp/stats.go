@@ -17,7 +17,7 @@ func (c *kindCounters) snapshot() netconn.KindStats {
 type deliveryCounters struct {
 	kinds  [laneKinds]kindCounters
 	groups atomic.Uint64
-	total  *Stats // of all streams of the station
+	link   *link
 }
 
 func (d *deliveryCounters) sent(kind laneKind) { d.kinds[kind].sent.Add(1) }
@@ -30,11 +30,12 @@ func (d *deliveryCounters) count(kind laneKind, m pendingMessage, delivered bool
 		return
 	}
 	k.abandoned.Add(1)
+	d.link.missed[kind]++
 	switch kind {
 	case laneAudio:
-		d.total.AudioAbandoned.Add(1)
+		d.link.counts.AudioAbandoned.Add(1)
 	case laneVideo:
-		d.total.VideoAbandoned.Add(1)
+		d.link.counts.VideoAbandoned.Add(1)
 	}
 }
 
