@@ -3,6 +3,7 @@ package netconn
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -48,6 +49,7 @@ type Client struct {
 
 	mu      sync.Mutex
 	streams map[uint32]*ClientStream
+	told    Status // why the connection is about to end, as the server says
 	err     error
 	gone    bool
 }
@@ -60,7 +62,7 @@ func NewClient(t Transport, e ClientEvents) *Client {
 // Done is closed when the connection has ended; Err then says why.
 func (c *Client) Done() <-chan struct{} { return c.closed }
 
-// Err returns why the connection has ended, nil while it lasts.
+// Err returns why the connection has ended, nil while it lasts: a Status if the server has said why.
 func (c *Client) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,6 +81,9 @@ func (c *Client) Closed(reason error) {
 	if c.gone {
 		c.mu.Unlock()
 		return
+	}
+	if c.told.Code != "" { // which says more than that the server has gone
+		reason = c.told
 	}
 	c.gone, c.err = true, reason
 	all := c.streams
@@ -319,6 +324,11 @@ func (c *Client) status(cmd *command) {
 	if stream := c.stream(cmd.streamID); stream != nil {
 		stream.status(s)
 		return
+	}
+	if strings.HasPrefix(string(s.Code), "NetConnection.Connect.") && s.Code != ConnectReconnectRequest {
+		c.mu.Lock()
+		c.told = s
+		c.mu.Unlock()
 	}
 	if c.events.Status != nil {
 		c.events.Status(s)

@@ -92,13 +92,26 @@ func (c *PeerPublishCmd) Run(ctx context.Context) error {
 			return client.Err()
 		}
 	}
-	err = c.send(ctx, in, name, func(_ context.Context, p *media.Packet) error { return writeDirect(published, p) })
+	sending, stop := context.WithCancel(ctx)
+	defer stop()
+	context.AfterFunc(sending, published.Close)
+	go func() {
+		select {
+		case <-client.Done():
+			stop()
+		case <-sending.Done():
+		}
+	}()
+	err = c.send(sending, in, name, func(_ context.Context, p *media.Packet) error { return writeDirect(published, p) })
+	if gone := client.Err(); gone != nil && ctx.Err() == nil {
+		return fmt.Errorf("the server that introduces has gone, and direct streams with it: %w", gone)
+	}
 	published.Close()
 	c.linger(ctx, client, published)
 	return err
 }
 
-// linger waits until all players have what was published, or some time at most.
+// linger gives players time to get what was published last.
 func (c *PeerPublishCmd) linger(ctx context.Context, client *overrtmfp.Client, published *overrtmfp.DirectPublisher) {
 	if published.Players() == 0 {
 		return
@@ -149,12 +162,9 @@ func (c *PeerPlayCmd) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	p := newRecorder(&c.recording, c.URL, cancel)
-	if err := p.create(); err != nil {
-		return err
-	}
 	client, err := c.dial(ctx, c.URL, c.Timeout, 0)
 	if err != nil {
-		return errors.Join(err, p.close())
+		return err
 	}
 	defer func() {
 		client.Close()
@@ -162,7 +172,13 @@ func (c *PeerPlayCmd) Run(ctx context.Context) error {
 	}()
 	pctx, stop := context.WithTimeout(ctx, c.Timeout)
 	defer stop()
+	if err := p.create(); err != nil {
+		return err
+	}
 	stream, err := client.PlayDirect(pctx, peer, name, netconn.StreamEvents{Packet: p.packet, Status: p.status})
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errors.New("the peer does not answer, or the server knows no such peer")
+	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("playing %s from its publisher: %w", name, err), p.close())
 	}

@@ -31,22 +31,21 @@ func (c *PlayCmd) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	p := newRecorder(&c.recording, c.URL, cancel)
-	if err := p.create(); err != nil {
-		return err
-	}
 	client, stream, name, err := c.open(ctx, c.URL, netconn.ClientEvents{}, netconn.StreamEvents{Packet: p.packet, Status: p.status})
 	if err != nil {
-		return errors.Join(err, p.close())
+		return err
+	}
+	defer client.leave()
+	if err := p.create(); err != nil { // not before there is something to play: what was recorded earlier is lost
+		return err
 	}
 	pctx, stop := context.WithTimeout(ctx, c.Timeout)
 	defer stop()
 	if err := stream.Play(pctx, name, netconn.PlayLiveOrRecorded, -1); err != nil {
-		client.Close()
 		return errors.Join(fmt.Errorf("playing %s: %w", name, err), p.close())
 	}
 	p.watch(ctx, client.Done())
 	cause := context.Cause(ctx)
-	client.Close()
-	<-client.ended
+	client.leave()
 	return p.result(cause, name, client.Err())
 }

@@ -37,7 +37,7 @@ func (c *PublishCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer client.leave()
 	if c.Fast {
 		stream.SetLifetimes(netconn.Lifetimes{Audio: -1, Video: -1, PreviousGroup: -1})
 	}
@@ -49,13 +49,8 @@ func (c *PublishCmd) Run(ctx context.Context) error {
 	err = c.send(ctx, in, name, func(ctx context.Context, p *media.Packet) error { return stream.Write(ctx, prepared(p)) })
 	end, cancelEnd := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancelEnd()
-	if uerr := stream.Unpublish(end, name); err == nil {
-		err = uerr
-	}
-	client.Close()
-	select {
-	case <-client.ended:
-	case <-end.Done():
+	if uerr := stream.Unpublish(end, name); err == nil && uerr != nil {
+		err = fmt.Errorf("the server has not acknowledged the end of %s: %w", name, uerr)
 	}
 	return err
 }

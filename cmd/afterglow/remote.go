@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -51,6 +52,18 @@ type connection struct {
 	ended <-chan struct{}   // closed when nothing of it is left
 }
 
+// leaveTime is how long a connection may take to end in good order.
+const leaveTime = 6 * time.Second
+
+// leave ends the connection and waits until the server knows, for a while.
+func (c *connection) leave() {
+	c.Close()
+	select {
+	case <-c.ended:
+	case <-time.After(leaveTime):
+	}
+}
+
 // connectOptions are those of the connect command.
 func (r remote) connectOptions() netconn.ConnectOptions {
 	o := netconn.ConnectOptions{ClassicOnly: r.Classic}
@@ -74,7 +87,7 @@ func (r remote) open(ctx context.Context, rawURL string, ce netconn.ClientEvents
 	}
 	stream, err := c.CreateStream(ctx, se)
 	if err != nil {
-		c.Close()
+		c.leave()
 		return nil, nil, "", fmt.Errorf("createStream: %w", err)
 	}
 	return c, stream, name, nil
@@ -141,7 +154,10 @@ func (r rtmfpOptions) connectRTMFP(ctx context.Context, rawURL string, o overrtm
 		o.Listen.KeyLog = func(line string) { fmt.Fprintln(f, line) } // the file is open until the process ends
 	}
 	client, err := overrtmfp.Dial(ctx, rawURL, o)
-	if err != nil {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("connecting to %s: nobody answers there over RTMFP (UDP)", rawURL)
+	case err != nil:
 		return nil, fmt.Errorf("connecting to %s: %w", rawURL, err)
 	}
 	return &connection{Client: client.Client, rtmfp: client, ended: client.Ended()}, nil

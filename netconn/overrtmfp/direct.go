@@ -56,7 +56,8 @@ func (c *Client) PublishDirect(name string, o DirectOptions) (*DirectPublisher, 
 	return d, nil
 }
 
-// Write publishes a packet. It never waits: a peer that is too slow misses some.
+// Write publishes a packet. It never waits: a peer that is too slow misses some. It fails with streams.ErrUnpublished after Close, and
+// when the client's connection has ended.
 func (d *DirectPublisher) Write(m *media.Packet) error { return d.publisher.Write(m) }
 
 // SetData publishes a data message that peers who join later get, too.

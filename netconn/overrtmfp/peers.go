@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -274,12 +275,16 @@ func (q *peerSession) check() {
 // close ends all sessions with peers, behind what is queued on them.
 func (p *peers) close() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.gone = true
 	for _, q := range p.sessions {
 		if s := q.session; s != nil {
 			s.Do(s.Close)
 		}
+	}
+	published := slices.Collect(maps.Values(p.publishers))
+	p.mu.Unlock()
+	for _, d := range published {
+		d.Close() // whoever writes is told
 	}
 }
 
