@@ -135,6 +135,7 @@ func TestEveryPlayerGetsEveryFrameAcrossTheWrap(t *testing.T) {
 	amf3.Connect.Encoding = 3
 	viewers := []*viewer{view(t, s.url(""), "film", overrtmp.DialOptions{}), view(t, s.url(""), "film", amf3)}
 	all := playAll(t, s, s.url("film"), "film", afterglowPlayers())
+	s.awaitPlayers(t, "film", len(viewers)+len(all))
 	packets := readFLV(t, sample(t, "av"))
 	p := publishTo(t, s.url(""), "film", overrtmp.DialOptions{})
 	for _, packet := range packets {
