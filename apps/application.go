@@ -18,10 +18,11 @@ import (
 
 // Application is what an application decides. Each question is answered through its Reply, at once or later, from any
 // goroutine; the client waits, nobody else does. Questions of one client come one at a time, those of different
-// clients at the same time. Embed [Live] for the answers that need no thought.
+// clients at the same time. The methods must not block: over RTMFP they run where a part of all sessions does. Embed
+// [Live] for the answers that need no thought.
 type Application interface {
-	// Start is called when an instance is made, before its first question; an error rejects the clients that come. Only
-	// clients of the same instance wait for it.
+	// Start is called when an instance is made, before its first question; an error rejects the clients that come. Clients of the
+	// same instance wait for it, and over RTMFP those of the same shard: what takes long belongs on a goroutine of its own.
 	Start(i *Instance) error
 	// Connect asks whether a client may come in.
 	Connect(c *Client, r netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer])

@@ -156,7 +156,7 @@ func (r rtmfpOptions) connectRTMFP(ctx context.Context, rawURL string, o overrtm
 	client, err := overrtmfp.Dial(ctx, rawURL, o)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("connecting to %s: nobody answers there over RTMFP (UDP)", rawURL)
+		return nil, fmt.Errorf("connecting to %s: nobody answers there over RTMFP: see whether the server runs (rtmfp.listen) and lets UDP through", rawURL)
 	case err != nil:
 		return nil, fmt.Errorf("connecting to %s: %w", rawURL, err)
 	}

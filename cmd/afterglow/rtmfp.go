@@ -32,6 +32,9 @@ type rtmfpDoor struct {
 	keyLog   *os.File
 	ended    chan struct{} // closed when the server ends
 
+	looking sync.Mutex
+	found   map[string][]netip.AddrPort // of rtmfp.redirect.servers, when they were looked up last; guarded by looking
+
 	mu         sync.Mutex
 	registrars map[string]*redirector.Registrar // by the redirector's URL
 }
@@ -154,6 +157,8 @@ func (d *rtmfpDoor) apply(c *configs.Config) {
 
 // lookUp makes the configuration hold, with the addresses that the names of other servers have now.
 func (d *rtmfpDoor) lookUp(c *configs.Config) {
+	d.looking.Lock()
+	defer d.looking.Unlock()
 	config := rtmfpConfig(c)
 	config.Redirect = d.resolve(c.RTMFP.Redirect.Servers)
 	d.front.SetConfig(config)
@@ -162,22 +167,26 @@ func (d *rtmfpDoor) lookUp(c *configs.Config) {
 // resolveTime is how long looking up the name of another server may take.
 const resolveTime = 5 * time.Second
 
-// resolve finds the addresses of other servers. Those that cannot be found are left out, and logged.
+// resolve finds the addresses of other servers. One that cannot be found has those that it had before, if any, and is logged.
 func (d *rtmfpDoor) resolve(servers []string) (out []netip.AddrPort) {
+	found := make(map[string][]netip.AddrPort)
 	for _, server := range servers {
-		addrs, err := overrtmfp.Resolve(d.contextFor(resolveTime), server)
+		addrs, err := resolved(server)
 		if err != nil {
-			d.node.log.Warn("server of rtmfp.redirect.servers not found, and left out", "server", server, "error", err)
+			addrs = d.found[server]
+			d.node.log.Warn("server of rtmfp.redirect.servers not found", "server", server, "known addresses", len(addrs), "error", err)
 		}
+		found[server] = addrs
 		out = append(out, addrs...)
 	}
+	d.found = found
 	return out
 }
 
-func (d *rtmfpDoor) contextFor(limit time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	time.AfterFunc(limit, cancel)
-	return ctx
+func resolved(server string) ([]netip.AddrPort, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), resolveTime)
+	defer cancel()
+	return overrtmfp.Resolve(ctx, server)
 }
 
 // drain lets nobody in any more and waits until all have gone, or ctx ends.

@@ -138,3 +138,20 @@ func TestMetricsShowTheCountersOfRTMFP(t *testing.T) {
 		t.Errorf("%v %v", problems, err)
 	}
 }
+
+func TestServerThatCannotBeFoundNowKeepsTheAddressesThatItHad(t *testing.T) {
+	n := startNode(t)
+	d := n.rtmfp
+	const nowhere = "nowhere" // without a port, so that no name server is asked
+	if got := d.resolve([]string{"127.0.0.9:1", nowhere}); len(got) != 1 || got[0].String() != "127.0.0.9:1" {
+		t.Errorf("at first: %v", got)
+	}
+	n.logs.await(t, "rtmfp.redirect.servers not found", nowhere)
+	d.found[nowhere] = []netip.AddrPort{netip.MustParseAddrPort("192.0.2.7:1935")}
+	if got := d.resolve([]string{nowhere}); len(got) != 1 || got[0].String() != "192.0.2.7:1935" {
+		t.Errorf("when its name is not found any more: %v", got)
+	}
+	if d.resolve(nil); len(d.found) != 0 {
+		t.Errorf("servers that are not wanted are remembered: %v", d.found)
+	}
+}

@@ -61,11 +61,6 @@ func sound(at uint32, n int) *media.Packet {
 	return media.NewPacket(media.KindAudio, at, Body(n, 0xAF, 1))
 }
 
-func metadata(at uint32) *media.Packet {
-	payload, _ := amf.Append0(nil, "onMetaData", amf.NewECMAArray(amf.Property{Name: "width", Value: 1280.0}))
-	return media.NewPacket(media.KindData, at, payload)
-}
-
 // Broadcast is configuration and then frames, one after another and of many sizes, from a time on.
 func Broadcast(from uint32, frames int) []*media.Packet {
 	out := []*media.Packet{videoConfig(from), audioConfig(from)}

@@ -31,7 +31,8 @@ type Config struct {
 	SessionsPerAddress int
 	// Introductions is how many wishes for an introduction a client may have in a second. Default 20.
 	Introductions int
-	// Redirect has the servers to which new clients are sent, at random, while more than RedirectAbove sessions are open here.
+	// Redirect has the servers to which new clients are sent while RedirectAbove sessions or more are open here: all are named to
+	// them, and they take the one that answers first.
 	Redirect      []netip.AddrPort
 	RedirectAbove int
 }

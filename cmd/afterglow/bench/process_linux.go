@@ -21,7 +21,6 @@ const clockTick = time.Second / 100
 
 // usage is what processes have used up to a moment, and hold at it.
 type usage struct {
-	processor   time.Duration
 	ticks       time.Duration
 	threads     map[int]time.Duration // processor time by thread
 	rss         int64                 // bytes

@@ -20,6 +20,7 @@ const (
 
 func (r role) other() role { return 1 - r }
 
+// String gives RFC 7016's word.
 func (r role) String() string { return [...]string{"initiator", "responder"}[r] }
 
 // ErrKeyLine says that a line is not one of a key log.
