@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"afterglow/amf"
 	"afterglow/configs"
@@ -17,12 +19,12 @@ import (
 )
 
 // Application is what an application decides. Each question is answered through its Reply, at once or later, from any
-// goroutine; the client waits, nobody else does. Questions of one client come one at a time, those of different
-// clients at the same time. The methods must not block: over RTMFP they run where a part of all sessions does. Embed
-// [Live] for the answers that need no thought.
+// goroutine; the client waits, nobody else does. The methods are called one at a time for each instance, on the instance's
+// goroutine, in the order in which things happened; while one runs the other clients of the same instance wait, and nobody
+// else. Embed [Live] for the answers that need no thought.
 type Application interface {
-	// Start is called when an instance is made, before its first question; an error rejects the clients that come. Clients of the
-	// same instance wait for it, and over RTMFP those of the same shard: what takes long belongs on a goroutine of its own.
+	// Start is called before the first question to an instance; an error rejects the clients that come, until all of them
+	// have gone and the instance is started anew.
 	Start(i *Instance) error
 	// Connect asks whether a client may come in.
 	Connect(c *Client, r netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer])
@@ -30,6 +32,8 @@ type Application interface {
 	Publish(c *Client, r netconn.PublishRequest, reply *netconn.Reply[netconn.PublishAnswer])
 	// Play asks whether a client may play; Instance.Play makes the answer of one that may.
 	Play(c *Client, r netconn.PlayRequest, reply *netconn.Reply[netconn.PlayAnswer])
+	// Published tells that a client has begun to publish, and has been told so.
+	Published(c *Client, r netconn.PublishRequest)
 	// Call asks for a remote method. The answer netconn.ErrNoMethod leaves the method to the server.
 	Call(c *Client, r netconn.CallRequest, reply *netconn.Reply[netconn.CallAnswer])
 	// Introduce asks whether somebody may be introduced to a client of the instance, or whether a client of the instance may be
@@ -39,11 +43,32 @@ type Application interface {
 	Moved(c *Client, before netconn.Far)
 	// Unpublished tells that a client has stopped publishing a stream, whatever made it stop.
 	Unpublished(c *Client, name string)
-	// Disconnected tells that a client that was accepted has gone, even if it had gone before.
+	// Disconnected tells that a client that was accepted has gone, even if it had gone before, unless its instance has stopped.
 	Disconnected(c *Client, reason error)
-	// Stop is called when the last client of an instance that started has gone and the instance with it.
-	Stop(i *Instance)
+	// Changed says whether what an instance was started from has changed: one without clients is then started anew.
+	Changed(i *Instance) bool
+	// Idle returns for how long an instance is kept after its last client has gone.
+	Idle(i *Instance) time.Duration
+	// Stop tells that an instance is to be stopped. The answer false keeps one that would be stopped because it is idle.
+	// Clients that are still there are disconnected then, of which Disconnected tells.
+	Stop(i *Instance, why StopReason) bool
+	// Stopped tells that an instance has stopped: nothing more is asked before it is started anew.
+	Stopped(i *Instance)
 }
+
+// Direct is an Application whose Publish and Play are asked on the goroutine of the client's connection, at once and several
+// at the same time: what else the instance does holds up no stream. They must not block.
+type Direct interface {
+	Application
+	// Direct does nothing.
+	Direct()
+}
+
+// unguided is what an application without code is.
+type unguided struct{ Live }
+
+// Direct does nothing.
+func (unguided) Direct() {}
 
 // Live is the application of live streams: everybody may connect and play, and publish whoever shows the key or is on
 // this machine.
@@ -71,6 +96,9 @@ func (Live) Play(c *Client, r netconn.PlayRequest, reply *netconn.Reply[netconn.
 	reply.Give(c.Instance().Play(r))
 }
 
+// Published does nothing.
+func (Live) Published(*Client, netconn.PublishRequest) {}
+
 // Call knows releaseStream where the configuration lets it evict, and leaves everything else to the server.
 func (Live) Call(c *Client, r netconn.CallRequest, reply *netconn.Reply[netconn.CallAnswer]) {
 	if r.Method == "releaseStream" && len(r.Args) > 0 {
@@ -95,8 +123,17 @@ func (Live) Unpublished(*Client, string) {}
 // Disconnected does nothing.
 func (Live) Disconnected(*Client, error) {}
 
-// Stop does nothing.
-func (Live) Stop(*Instance) {}
+// Changed says no.
+func (Live) Changed(*Instance) bool { return false }
+
+// Idle keeps no instance.
+func (Live) Idle(*Instance) time.Duration { return 0 }
+
+// Stop agrees.
+func (Live) Stop(*Instance, StopReason) bool { return true }
+
+// Stopped does nothing.
+func (Live) Stopped(*Instance) {}
 
 // ErrKey is the answer to a publisher that shows no key, or a wrong one.
 var ErrKey = errors.New("publishing needs the key: put ?key=... behind the stream's name; it is what the configuration says as publish.key, or else what the server printed at its first start and keeps in the file publish.key under data.dir")
@@ -107,7 +144,12 @@ type Client struct {
 	instance *Instance
 	request  netconn.ConnectRequest
 	state    atomic.Int32
-	told     atomic.Int32 // lines of log about its streams
+	told     atomic.Int32                          // lines of log about its streams
+	queued   atomic.Int32                          // its messages in the instance's mailbox
+	turn     sync.Mutex                            // held while its state changes and the instance is told of it
+	asked    *netconn.Reply[netconn.ConnectAnswer] // set before the instance knows it
+	value    any
+	follows  map[*SharedObject]struct{} // belongs to the instance's goroutine
 }
 
 // The states of a Client: it changes once or twice, in this order.
@@ -119,6 +161,15 @@ const (
 
 // Instance returns where the client is.
 func (c *Client) Instance() *Instance { return c.instance }
+
+// Request returns how the client connected.
+func (c *Client) Request() netconn.ConnectRequest { return c.request }
+
+// SetValue keeps something of the application's with the client, Value returns it. Both belong to the instance's goroutine.
+func (c *Client) SetValue(v any) { c.value = v }
+
+// Value returns what SetValue was given.
+func (c *Client) Value() any { return c.value }
 
 // mostTold is how many lines of log the streams of one client are worth.
 const mostTold = 100
@@ -136,6 +187,9 @@ func (c *Client) tell(level slog.Level, what string, attrs ...any) {
 	}
 }
 
+// Gone says whether the client has gone, or has been turned away. It may be called from anywhere.
+func (c *Client) Gone() bool { return c.state.Load() == gone }
+
 // Accept is the answer that lets a client in with all rights and the application's way of writing media.
 func (c *Client) Accept() netconn.ConnectAnswer {
 	p := c.instance.settings().Play
@@ -146,7 +200,9 @@ func (c *Client) Accept() netconn.ConnectAnswer {
 	case configs.WriteFixed:
 		d.Mode = netconn.WriteFixed
 	}
-	return netconn.ConnectAnswer{Rights: netconn.AllRights, Delivery: d, BWDone: true}
+	rights := netconn.AllRights
+	rights.AudioSample, rights.VideoSample = c.instance.settings().Access.AudioSample, c.instance.settings().Access.VideoSample
+	return netconn.ConnectAnswer{Rights: rights, Delivery: d, BWDone: true}
 }
 
 // Redirect is the answer that turns a client away and tells it the URL to connect to instead. Flash leaves it to the

@@ -18,6 +18,7 @@ import (
 	"afterglow/netconn/overrtmp"
 	"afterglow/netconn/overrtmp/overrtmptest"
 	"afterglow/rtmp"
+	"afterglow/sharedobjects"
 
 	"go.uber.org/goleak"
 )
@@ -77,9 +78,12 @@ func within(t *testing.T, change func(*configs.Config), run func(t *testing.T, h
 	synctest.Test(t, func(t *testing.T) { run(t, open(t, config)) })
 }
 
-func open(t *testing.T, config *configs.Config) *house {
+func open(t *testing.T, config *configs.Config) *house { return openWith(t, config, nil) }
+
+func openWith(t *testing.T, config *configs.Config, store *sharedobjects.Store) *house {
 	h := &house{come: make(chan net.Conn), log: new(log)}
-	h.Server = apps.NewServer(apps.Options{Config: config, Key: "the-key", Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	h.Server = apps.NewServer(apps.Options{Config: config, Key: "the-key", SharedObjects: store,
+		Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	h.front = overrtmp.NewServer(h.Server, overrtmp.Config{NetConn: netconn.Config{QuestionTimeout: config.Connect.Timeout}}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	srv := &rtmp.Server{Handler: h.front}
 	l := &doors{come: h.come, closed: make(chan struct{})}
@@ -93,6 +97,7 @@ func open(t *testing.T, config *configs.Config) *house {
 		_ = srv.Close()
 		h.front.Wait()
 		<-done
+		synctest.Wait()
 		if n := len(h.Instances()); n > 0 {
 			t.Errorf("%d instances are left without clients", n)
 		}

@@ -9,9 +9,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"afterglow/configs"
 	"afterglow/netconn"
+	"afterglow/sharedobjects"
 	"afterglow/streams"
 )
 
@@ -23,6 +25,11 @@ type Options struct {
 	Key string
 	// Log gets one event for each thing that happens; nil is slog.Default.
 	Log *slog.Logger
+	// SharedObjects keeps persistent shared objects; nil keeps none.
+	SharedObjects *sharedobjects.Store
+	// Code returns the code of an application that nobody has registered any for; nil, or a nil answer, is Live. It is asked
+	// once for each application.
+	Code func(name string) Application
 }
 
 // Stats counts what clients did.
@@ -87,12 +94,9 @@ func (s *Server) SetConfig(c *configs.Config) {
 	}
 }
 
-// shipped are the applications that are there without a folder.
-var shipped = map[string]bool{"live": true}
-
 // exists says whether there is an application of that name; folder tells whether it has a folder. The caller holds mu.
 func (s *Server) exists(name string, folder bool) bool {
-	if s.codes[name] != nil || shipped[name] {
+	if s.codes[name] != nil || isShipped(name) {
 		return true
 	}
 	return folder || s.config.Load().Application(name).Named
@@ -100,7 +104,7 @@ func (s *Server) exists(name string, folder bool) bool {
 
 // hasFolder says whether the applications folder has one of that name. It may wait for the disk, so nobody holds mu.
 func (s *Server) hasFolder(name string) bool {
-	if shipped[name] || !validName(name) {
+	if isShipped(name) || !validName(name) {
 		return false
 	}
 	info, err := os.Stat(filepath.Join(s.config.Load().Applications.Dir, name))
@@ -121,8 +125,11 @@ func (s *Server) application(name string, folder bool) *application {
 		return a
 	}
 	a := &application{server: s, name: name, code: s.codes[name], instances: make(map[string]*Instance)}
+	if a.code == nil && s.options.Code != nil {
+		a.code = s.options.Code(name)
+	}
 	if a.code == nil {
-		a.code = Live{}
+		a.code = unguided{}
 	}
 	settings := s.config.Load().Application(name)
 	a.config.Store(&settings)
@@ -132,18 +139,6 @@ func (s *Server) application(name string, folder bool) *application {
 
 // maxInstanceName bounds the names that clients give to instances, in bytes.
 const maxInstanceName = 255
-
-// enter finds the instance that a client asks for, started if need be, and counts the client in it.
-func (s *Server) enter(c *Client, r netconn.ConnectRequest) error {
-	if err := s.place(c, r); err != nil {
-		return err
-	}
-	if err := c.instance.start(); err != nil {
-		s.leave(c)
-		return netconn.Status{Code: netconn.ConnectRejected, Description: reject("Application (%s) did not start: %v", r.App, err)}
-	}
-	return nil
-}
 
 // place puts a client into an instance, a new one if need be.
 func (s *Server) place(c *Client, r netconn.ConnectRequest) error {
@@ -166,9 +161,10 @@ func (s *Server) place(c *Client, r netconn.ConnectRequest) error {
 	}
 	i := a.instances[r.Instance]
 	if i == nil {
-		i = &Instance{app: a, name: r.Instance, clients: make(map[*Client]struct{})}
-		i.hub = streams.NewHubWithStats(hubConfig(a.config.Load().Play), &s.stats.Streams)
-		a.instances[r.Instance] = i
+		if most := a.config.Load().Instances.MaxInstances; len(a.instances) >= most {
+			return netconn.Status{Code: netconn.ConnectRejected, Description: reject("Application (%s) has %d instances, the limit.", a.name, most)}
+		}
+		i = s.newInstance(a, r.Instance)
 	}
 	i.clients[c] = struct{}{}
 	a.clients++
@@ -176,23 +172,28 @@ func (s *Server) place(c *Client, r netconn.ConnectRequest) error {
 	return nil
 }
 
-// leave takes a client out of its instance, and ends an instance that has none left.
-func (s *Server) leave(c *Client) {
+// newInstance makes an instance. The caller holds mu.
+func (s *Server) newInstance(a *application, name string) *Instance {
+	i := &Instance{app: a, name: name, born: time.Now(), ended: make(chan struct{}), clients: make(map[*Client]struct{}), members: make(map[*Client]struct{})}
+	i.hub = streams.NewHubWithStats(hubConfig(a.config.Load().Play), &s.stats.Streams)
+	if s.options.SharedObjects != nil {
+		i.stored = s.options.SharedObjects.Instance(a.name, name)
+	}
+	a.instances[name] = i
+	return i
+}
+
+// leave takes a client out of its instance. It belongs to the instance's goroutine.
+func (s *Server) leave(c *Client, reason error) {
 	i := c.instance
+	i.exit(c, reason)
 	s.mu.Lock()
-	_, was := i.clients[c]
-	delete(i.clients, c)
-	last := was && len(i.clients) == 0
-	if was {
+	if _, was := i.clients[c]; was {
+		delete(i.clients, c)
 		i.app.clients--
 	}
-	if last {
-		delete(i.app.instances, i.name)
-	}
 	s.mu.Unlock()
-	if last && i.start() == nil {
-		i.app.code.Stop(i)
-	}
+	i.vacated()
 }
 
 // Instances returns the instances that there are, in no order.
@@ -211,30 +212,66 @@ func (s *Server) Instances() []*Instance {
 // Connect asks the application that the client names.
 func (s *Server) Connect(conn *netconn.Conn, r netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
 	c := &Client{Conn: conn, request: r}
-	if err := s.enter(c, r); err != nil {
+	if err := s.place(c, r); err != nil {
 		s.rejected(conn, r, err)
 		reply.Give(netconn.ConnectAnswer{Err: err})
 		return
 	}
-	conn.SetValue(c)
-	c.instance.app.code.Connect(c, r, netconn.NewReply(func(a netconn.ConnectAnswer) {
+	c.asked = netconn.NewReply(func(a netconn.ConnectAnswer) {
 		s.decided(c, a.Err)
 		reply.Give(a)
-	}))
+	})
+	conn.SetValue(c)
+	c.instance.Do(func() { c.instance.connect(c) })
+}
+
+// connect asks the application about a client.
+func (i *Instance) connect(c *Client) {
+	if i.stopping {
+		i.later = append(i.later, func() { i.connect(c) })
+		return
+	}
+	if c.state.Load() != asking {
+		return // it went before its turn came
+	}
+	i.forget()
+	if len(i.members) == 0 && i.running && i.app.code.Changed(i) {
+		i.restart()
+	}
+	i.members[c] = struct{}{}
+	if err := i.begin(); err != nil {
+		c.asked.Give(netconn.ConnectAnswer{Err: netconn.Status{
+			Code: netconn.ConnectRejected, Description: reject("Application (%s) did not start: %v", clip(i.app.name), err)}})
+		return
+	}
+	i.app.code.Connect(c, c.request, c.asked)
+}
+
+// restart ends the run of an instance without clients, so that it starts anew.
+func (i *Instance) restart() {
+	i.log().Info("application has changed and is loaded anew")
+	i.app.code.Stop(i, StopShutdown)
+	i.stopped()
+	i.closeObjects()
+	i.value.Store(nil)
 }
 
 // decided counts what an application has answered to connect. The client may have gone meanwhile.
 func (s *Server) decided(c *Client, err error) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	i := c.instance
 	switch {
 	case err == nil && c.state.CompareAndSwap(asking, accepted):
 		s.stats.Accepted.Add(1)
 		s.stats.Clients.Add(1)
-		s.log.Info("connect", "client", c.ID(), "remote", c.Far().Address, "protocol", c.Far().Protocol, "app", c.instance.Name(), "agent", clip(c.request.FlashVer))
+		s.log.Info("connect", "client", c.ID(), "remote", c.Far().Address, "protocol", c.Far().Protocol, "app", i.Name(), "agent", clip(c.request.FlashVer))
+		i.Do(func() { i.enter(c) })
 	case err == nil:
-		c.instance.app.code.Disconnected(c, netconn.ErrDisconnected)
+		i.Do(func() { i.missed(c) })
 	case c.state.CompareAndSwap(asking, gone):
 		s.rejected(c.Conn, c.request, err)
-		s.leave(c)
+		i.Do(func() { s.leave(c, err) })
 	}
 }
 
@@ -252,20 +289,31 @@ func client(conn *netconn.Conn) *Client {
 // Publish asks the client's application.
 func (s *Server) Publish(conn *netconn.Conn, r netconn.PublishRequest, reply *netconn.Reply[netconn.PublishAnswer]) {
 	c := client(conn)
-	c.instance.app.code.Publish(c, r, netconn.NewReply(func(a netconn.PublishAnswer) {
+	answer := netconn.NewReply(func(a netconn.PublishAnswer) {
 		if a.Err != nil {
 			c.tell(slog.LevelWarn, "publish refused", "stream", clip(r.Name), "reason", a.Err)
 		}
 		if !reply.Give(a) && a.Publisher != nil {
 			a.Publisher.Close()
 		}
-	}))
+	})
+	if direct, ok := c.instance.app.code.(Direct); ok {
+		direct.Publish(c, r, answer)
+		return
+	}
+	c.instance.ask(c, func() { c.instance.app.code.Publish(c, r, answer) }, func() { answer.Give(netconn.PublishAnswer{Err: errStopped}) })
+}
+
+// Published tells the client's application.
+func (s *Server) Published(conn *netconn.Conn, r netconn.PublishRequest) {
+	c := client(conn)
+	c.instance.tell(c, func() { c.instance.app.code.Published(c, r) })
 }
 
 // Play asks the client's application.
 func (s *Server) Play(conn *netconn.Conn, r netconn.PlayRequest, reply *netconn.Reply[netconn.PlayAnswer]) {
 	c := client(conn)
-	c.instance.app.code.Play(c, r, netconn.NewReply(func(a netconn.PlayAnswer) {
+	answer := netconn.NewReply(func(a netconn.PlayAnswer) {
 		if a.Err != nil {
 			c.tell(slog.LevelWarn, "play refused", "stream", clip(r.Name), "reason", a.Err)
 		} else {
@@ -274,13 +322,18 @@ func (s *Server) Play(conn *netconn.Conn, r netconn.PlayRequest, reply *netconn.
 		if !reply.Give(a) && a.Subscriber != nil {
 			a.Subscriber.Close()
 		}
-	}))
+	})
+	if direct, ok := c.instance.app.code.(Direct); ok {
+		direct.Play(c, r, answer)
+		return
+	}
+	c.instance.ask(c, func() { c.instance.app.code.Play(c, r, answer) }, func() { answer.Give(netconn.PlayAnswer{Err: errStopped}) })
 }
 
 // Call asks the client's application.
 func (s *Server) Call(conn *netconn.Conn, r netconn.CallRequest, reply *netconn.Reply[netconn.CallAnswer]) {
 	c := client(conn)
-	c.instance.app.code.Call(c, r, reply)
+	c.instance.ask(c, func() { c.instance.app.code.Call(c, r, reply) }, func() { reply.Give(netconn.CallAnswer{Err: errStopped}) })
 }
 
 // Introduce asks the application of the peer that is sought, or else of the client that seeks it.
@@ -293,14 +346,21 @@ func (s *Server) Introduce(r netconn.IntroduceRequest, reply *netconn.Reply[netc
 		reply.Give(netconn.IntroduceAnswer{Err: errStranger})
 		return
 	}
-	i.app.code.Introduce(i, r, netconn.NewReply(func(a netconn.IntroduceAnswer) {
+	answer := netconn.NewReply(func(a netconn.IntroduceAnswer) {
 		if a.Err != nil {
 			i.log().Debug("introduction refused", "remote", r.Address, "peer", r.PeerID, "reason", a.Err)
 		} else {
 			i.log().Debug("introduction", "remote", r.Address, "peer", r.PeerID, "redirected", len(a.Redirect) > 0)
 		}
 		reply.Give(a)
-	}))
+	})
+	i.Do(func() {
+		if !i.running {
+			answer.Give(netconn.IntroduceAnswer{Err: errStopped})
+			return
+		}
+		i.app.code.Introduce(i, r, answer)
+	})
 }
 
 // Moved tells the client's application.
@@ -310,14 +370,14 @@ func (s *Server) Moved(conn *netconn.Conn, before netconn.Far) {
 		return
 	}
 	c.tell(slog.LevelInfo, "client moved", "before", before.Address)
-	c.instance.app.code.Moved(c, before)
+	c.instance.tell(c, func() { c.instance.app.code.Moved(c, before) })
 }
 
 // Unpublished tells the client's application.
 func (s *Server) Unpublished(conn *netconn.Conn, name string) {
 	c := client(conn)
 	c.tell(slog.LevelInfo, "unpublish", "stream", name)
-	c.instance.app.code.Unpublished(c, name)
+	c.instance.tell(c, func() { c.instance.app.code.Unpublished(c, name) })
 }
 
 // Refused logs what a client was refused without its application being asked.
@@ -331,19 +391,20 @@ func (s *Server) Disconnected(conn *netconn.Conn, reason error) {
 	if c == nil {
 		return
 	}
+	c.turn.Lock()
+	defer c.turn.Unlock()
 	switch c.state.Swap(gone) {
 	case accepted:
 		s.stats.Clients.Add(-1)
-		c.instance.app.code.Disconnected(c, reason)
 		attrs := []any{"client", conn.ID(), "remote", conn.Far().Address, "app", c.instance.Name()}
 		if why := ended(reason); why != "" {
 			attrs = append(attrs, "reason", why)
 		}
 		s.log.Info("disconnect", attrs...)
-		s.leave(c)
+		c.instance.Do(func() { s.leave(c, reason) })
 	case asking:
 		s.rejected(conn, c.request, reason)
-		s.leave(c)
+		c.instance.Do(func() { s.leave(c, reason) })
 	}
 }
 

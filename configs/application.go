@@ -1,9 +1,6 @@
 package configs
 
-import (
-	"strings"
-	"time"
-)
+import "strings"
 
 // Applications says where applications are found and what is different for some of them.
 type Applications struct {
@@ -12,50 +9,6 @@ type Applications struct {
 	// Named has the applications that the configuration names, which therefore exist, with their overrides.
 	// A name has 1 to 64 letters, digits, "-" and "_", and is not "dir".
 	Named map[string]Overrides
-}
-
-// Overrides is what one application has of its own; nil fields follow the settings of the whole server.
-// Limits and meaning are those of the fields of the same name in [Publish], [Play], [Peers] and [Application].
-type Overrides struct {
-	Publish    PublishOverrides `key:"publish"`
-	Play       PlayOverrides    `key:"play"`
-	Peers      PeersOverrides   `key:"peers"`
-	MaxClients *int             `key:"maxClients" min:"0" max:"10000000" reload:"yes"`
-}
-
-// PublishOverrides is the publish part of [Overrides].
-type PublishOverrides struct {
-	Open        *bool          `key:"open" reload:"yes"`
-	Key         *string        `key:"key"`
-	Takeover    *Takeover      `key:"takeover"`
-	PingTimeout *time.Duration `key:"pingTimeout"`
-}
-
-// PlayOverrides is the play part of [Overrides].
-type PlayOverrides struct {
-	GOPCache      *bool             `key:"gopCache"`
-	GOPCacheBytes *Size             `key:"gopCacheBytes"`
-	MaxLag        *time.Duration    `key:"maxLag"`
-	Write         WriteOverrides    `key:"write"`
-	Lifetime      LifetimeOverrides `key:"lifetime"`
-}
-
-// WriteOverrides is the play.write part of [Overrides].
-type WriteOverrides struct {
-	Mode  *WriteMode     `key:"mode"`
-	Delay *time.Duration `key:"delay"`
-}
-
-// LifetimeOverrides is the play.lifetime part of [Overrides].
-type LifetimeOverrides struct {
-	Audio         *time.Duration `key:"audio"`
-	Video         *time.Duration `key:"video"`
-	PreviousGroup *time.Duration `key:"previousGroup"`
-}
-
-// PeersOverrides is the peers part of [Overrides].
-type PeersOverrides struct {
-	Introduce *Introduction `key:"introduce"`
 }
 
 // Application is what holds for one application, with nothing left to look up.
@@ -70,8 +23,26 @@ type Application struct {
 	Play Play
 	// Peers says who is introduced to its clients.
 	Peers Peers
+	// Instances says how its instances live.
+	Instances Instances
+	// Scripts says where its script is loaded from and what it may take.
+	Scripts Scripts
+	// SharedObjects says how its shared objects are kept.
+	SharedObjects SharedObjects
+	// Bandwidth bounds what each of its clients exchanges with the server.
+	Bandwidth Bandwidth
+	// Access is what its clients may do with raw audio and video.
+	Access Access
 	// MaxClients is the most clients that all its instances may have together; 0 is no limit but those of [Limits].
 	MaxClients int
+	// LoadOnStart loads its default instance when the server starts.
+	LoadOnStart bool
+	// Config is what its script sees as application.config: at most 1,000 identifiers of at most 64 bytes with their
+	// values, each of at most 4,096 bytes. It may be nil and must not be changed.
+	Config map[string]string
+	// Directories has the virtual directories of the File class (server-side-api 2.8), at most 1,000: a name that begins
+	// with "/" and the folder that it stands for. It may be nil and must not be changed.
+	Directories map[string]string
 }
 
 // ApplicationPublish says who may publish to an application and who keeps the name of a stream.
@@ -90,39 +61,31 @@ type ApplicationPublish struct {
 func (c *Config) Application(name string) Application {
 	own, named := c.Applications.Named[name]
 	a := Application{
-		Name:    name,
-		Named:   named,
-		Publish: ApplicationPublish{Publish: c.Publish},
-		Play:    c.Play,
-		Peers:   c.Peers,
+		Name:          name,
+		Named:         named,
+		Publish:       ApplicationPublish{Publish: c.Publish},
+		Play:          c.Play,
+		Peers:         c.Peers,
+		Instances:     c.Instances,
+		Scripts:       c.Scripts,
+		SharedObjects: c.SharedObjects,
+		Bandwidth:     c.Bandwidth,
+		Access:        c.Access,
+		Config:        own.Config,
+		Directories:   own.Directories,
 	}
-	override(&a.Publish.Open, own.Publish.Open)
-	if own.Publish.Key != nil && *own.Publish.Key != "" {
-		a.Publish.Key = *own.Publish.Key
-		a.Publish.Own = true
-	}
-	if own.Publish.Open != nil {
-		a.Publish.Own = true
-	}
-	override(&a.Publish.Takeover, own.Publish.Takeover)
-	override(&a.Publish.PingTimeout, own.Publish.PingTimeout)
-	override(&a.Play.GOPCache, own.Play.GOPCache)
-	override(&a.Play.GOPCacheBytes, own.Play.GOPCacheBytes)
-	override(&a.Play.MaxLag, own.Play.MaxLag)
-	override(&a.Play.Write.Mode, own.Play.Write.Mode)
-	override(&a.Play.Write.Delay, own.Play.Write.Delay)
-	override(&a.Play.Lifetime.Audio, own.Play.Lifetime.Audio)
-	override(&a.Play.Lifetime.Video, own.Play.Lifetime.Video)
-	override(&a.Play.Lifetime.PreviousGroup, own.Play.Lifetime.PreviousGroup)
+	own.Publish.over(&a.Publish)
+	own.Play.over(&a.Play)
 	override(&a.Peers.Introduce, own.Peers.Introduce)
+	own.Instances.over(&a.Instances)
+	own.Scripts.over(&a.Scripts)
+	own.SharedObjects.over(&a.SharedObjects)
+	own.Bandwidth.over(&a.Bandwidth)
+	override(&a.Access.AudioSample, own.Access.AudioSample)
+	override(&a.Access.VideoSample, own.Access.VideoSample)
 	override(&a.MaxClients, own.MaxClients)
+	override(&a.LoadOnStart, own.LoadOnStart)
 	return a
-}
-
-func override[T any](value, own *T) {
-	if own != nil {
-		*value = *own
-	}
 }
 
 const maxApplicationName = 64

@@ -34,9 +34,8 @@ func checkOverrides(name string, own Overrides) Errors {
 	}
 	root := reflect.ValueOf(own)
 	for _, f := range applicationFields {
-		pointer := root.FieldByIndex(f.index)
-		if !pointer.IsNil() && !f.permits(pointer.Elem()) {
-			errs = append(errs, origin{}.error(prefix+"."+f.key, refusal(f, f.format(pointer.Elem()))))
+		if v, set := f.override(root); set && !f.permits(v) {
+			errs = append(errs, origin{}.error(prefix+"."+f.key, refusal(f, f.format(v))))
 		}
 	}
 	return errs

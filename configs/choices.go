@@ -85,3 +85,25 @@ const (
 	// UnknownInvalidApp answers NetConnection.Connect.InvalidApp.
 	UnknownInvalidApp UnknownApplication = "invalidApp"
 )
+
+// ScriptReload says when a script that has changed is loaded.
+type ScriptReload string
+
+// The rules of scripts.reload.
+const (
+	// ReloadIdle loads it when the instance has no client.
+	ReloadIdle ScriptReload = "idle"
+	// ReloadNow loads it on SIGHUP, too; the clients are disconnected.
+	ReloadNow ScriptReload = "now"
+)
+
+// Isolation says where the script of an application runs.
+type Isolation string
+
+// The places of scripts.isolation.
+const (
+	// IsolationNone runs it in the process of the server.
+	IsolationNone Isolation = "none"
+	// IsolationProcess runs it in a process of its own, which is started again when it dies.
+	IsolationProcess Isolation = "process"
+)

@@ -11,19 +11,24 @@ import (
 // what is allowed, "check" names a further check, "empty" permits "", "secret" keeps the value out of messages,
 // and "reload" marks what a running server can take over without a restart.
 type Config struct {
-	Data         Data         `key:"data"`
-	Applications Applications `key:"applications"`
-	Log          Log          `key:"log"`
-	RTMP         RTMP         `key:"rtmp"`
-	RTMPS        RTMPS        `key:"rtmps"`
-	RTMFP        RTMFP        `key:"rtmfp"`
-	Connect      Connect      `key:"connect"`
-	Publish      Publish      `key:"publish"`
-	Play         Play         `key:"play"`
-	Peers        Peers        `key:"peers"`
-	Limits       Limits       `key:"limits"`
-	Metrics      Metrics      `key:"metrics"`
-	Shutdown     Shutdown     `key:"shutdown"`
+	Data          Data          `key:"data"`
+	Applications  Applications  `key:"applications"`
+	Log           Log           `key:"log"`
+	RTMP          RTMP          `key:"rtmp"`
+	RTMPS         RTMPS         `key:"rtmps"`
+	RTMFP         RTMFP         `key:"rtmfp"`
+	Connect       Connect       `key:"connect"`
+	Publish       Publish       `key:"publish"`
+	Play          Play          `key:"play"`
+	Peers         Peers         `key:"peers"`
+	Instances     Instances     `key:"instances"`
+	Scripts       Scripts       `key:"scripts"`
+	SharedObjects SharedObjects `key:"sharedObjects"`
+	Bandwidth     Bandwidth     `key:"bandwidth"`
+	Access        Access        `key:"access"`
+	Limits        Limits        `key:"limits"`
+	Metrics       Metrics       `key:"metrics"`
+	Shutdown      Shutdown      `key:"shutdown"`
 }
 
 // Data says where the server writes.

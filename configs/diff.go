@@ -28,7 +28,7 @@ func Diff(old, new *Config) []Change {
 	var changes []Change
 	before, after := reflect.ValueOf(old).Elem(), reflect.ValueOf(new).Elem()
 	for _, f := range serverFields {
-		changes = appendChange(changes, f, f.key, before.FieldByIndex(f.index), after.FieldByIndex(f.index))
+		changes = appendChange(changes, f, f.key, f.format(before.FieldByIndex(f.index)), f.format(after.FieldByIndex(f.index)))
 	}
 	names := maps.Clone(old.Applications.Named)
 	if names == nil {
@@ -42,7 +42,7 @@ func Diff(old, new *Config) []Change {
 }
 
 // Reloaded returns what a running server can go on with when it is told to take over next: next itself, but with the
-// values of running in the keys that need a restart.
+// values of running in the keys that need a restart. It shares maps with both.
 func Reloaded(running, next *Config) *Config {
 	merged := *next
 	from, to := reflect.ValueOf(running).Elem(), reflect.ValueOf(&merged).Elem()
@@ -51,7 +51,25 @@ func Reloaded(running, next *Config) *Config {
 			to.FieldByIndex(f.index).Set(from.FieldByIndex(f.index))
 		}
 	}
+	merged.Applications.Named = maps.Clone(next.Applications.Named)
+	for name, own := range running.Applications.Named {
+		if changed, stays := next.Applications.Named[name]; stays {
+			merged.Applications.Named[name] = reloadedOverrides(own, changed)
+		}
+	}
 	return &merged
+}
+
+// reloadedOverrides is Reloaded for an application that both configurations name; one that came or went has nothing that
+// would have to stay.
+func reloadedOverrides(running, next Overrides) Overrides {
+	from, to := reflect.ValueOf(running), reflect.ValueOf(&next).Elem()
+	for _, f := range applicationFields {
+		if !f.reload {
+			to.FieldByIndex(f.index).Set(from.FieldByIndex(f.index))
+		}
+	}
+	return next
 }
 
 func diffApplication(old, new *Config, name string) []Change {
@@ -67,13 +85,13 @@ func diffApplication(old, new *Config, name string) []Change {
 	}
 	a, b := reflect.ValueOf(before), reflect.ValueOf(after)
 	for _, f := range applicationFields {
-		changes = appendChange(changes, f, key+"."+f.key, a.FieldByIndex(f.index), b.FieldByIndex(f.index))
+		f.reload = f.reload || !wasNamed || !isNamed
+		changes = appendChange(changes, f, key+"."+f.key, f.show(a), f.show(b))
 	}
 	return changes
 }
 
-func appendChange(changes []Change, f field, key string, before, after reflect.Value) []Change {
-	from, to := f.show(before), f.show(after)
+func appendChange(changes []Change, f field, key, from, to string) []Change {
 	if from == to {
 		return changes
 	}
@@ -83,15 +101,12 @@ func appendChange(changes []Change, f field, key string, before, after reflect.V
 	return append(changes, Change{Key: key, Old: from, New: to, Reloadable: f.reload})
 }
 
-// show is format for a value or for a pointer to one that may be nil.
-func (f field) show(v reflect.Value) string {
-	if v.Kind() != reflect.Pointer {
+// show is format for what the field has in the given Overrides.
+func (f field) show(own reflect.Value) string {
+	if v, set := f.override(own); set {
 		return f.format(v)
 	}
-	if v.IsNil() {
-		return notSet
-	}
-	return f.format(v.Elem())
+	return notSet
 }
 
 // hide keeps a secret out of sight and its absence in sight.

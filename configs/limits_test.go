@@ -73,7 +73,9 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte("applications: {live: {publish: {key: x}}, a-b: , a_b: }"), "AFTERGLOW_APPLICATIONS_A_B_MAXCLIENTS=1", "applications.=")
 	f.Add([]byte("a: &a [*a]\nb: *a\n<<: *a\n? [x]\n: y\n"), "AFTERGLOW_=", "=")
 	f.Add([]byte("rtmp: !!binary aGk=\nlog: !x {level: !!int 1}\n--- x"), "AFTERGLOW_APPLICATIONS__PUBLISH_KEY=", "applications")
+	f.Add([]byte("applications: {live: {config: {a: 1, a: [2], b: &x y, c: *x}, directories: {/a: b, ..: }}}"), "", "applications.live.config={a: !!null x}")
 	f.Add([]byte("rtmp: {proxyProtocol: [1, [2], {3: 4}, '']}"), "x", "rtmp.chunkSize=99999999999GB")
+	f.Add([]byte("0"), "", "applications..config=")
 	f.Fuzz(func(t *testing.T, data []byte, env, set string) {
 		c, err := load("fuzz.yaml", data, Sources{Env: []string{env}, Set: []string{set}})
 		if err != nil {

@@ -112,7 +112,7 @@ func (l *loader) assign(at origin, key, text string) {
 		l.report(at, key, unknownKey(key))
 		return
 	}
-	if application != "" && !validApplicationName(application) {
+	if _, _, named := splitApplication(key); named && !validApplicationName(application) {
 		l.report(at, key, badApplicationName(application))
 		return
 	}
@@ -121,15 +121,18 @@ func (l *loader) assign(at origin, key, text string) {
 		l.report(at, key, refusal(f, text))
 		return
 	}
+	l.store(at, f, application, key, value)
+}
+
+// store gives the field of a full key a value that it permits; application is empty for a key of the server.
+func (l *loader) store(at origin, f field, application, key string, value reflect.Value) {
 	l.origins[key] = at
 	if application == "" {
 		reflect.ValueOf(l.config).Elem().FieldByIndex(f.index).Set(value)
 		return
 	}
 	own := l.config.Applications.Named[application]
-	pointer := reflect.New(f.kind)
-	pointer.Elem().Set(value)
-	reflect.ValueOf(&own).Elem().FieldByIndex(f.index).Set(pointer)
+	f.setOverride(reflect.ValueOf(&own).Elem(), value)
 	l.config.Applications.Named[application] = own
 }
 

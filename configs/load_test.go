@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,14 @@ func other(f field, turn int) string {
 		return "json" // the only one that is not the default
 	case f.key == "connect.unknown":
 		return "invalidApp"
+	case f.key == "scripts.reload":
+		return "now"
+	case f.key == "scripts.isolation":
+		return "process"
+	case f.key == "config":
+		return []string{`{"a": "x, y: {}\n"}`, `{"$b_1": "", "c": "\"ä\x7f\u2028"}`, `{}`}[turn]
+	case f.key == "directories":
+		return []string{`{"/a": "./a"}`, `{"/b": "b c", "/b/c.d": "/"}`, `{}`}[turn]
 	case f.key == "rtmfp.redirect.servers":
 		return []string{"192.0.2.1:1935,[2001:db8::1]:1", "other.example:1935", "a_b:65535"}[turn]
 	case f.key == "rtmfp.redirectors":
@@ -71,11 +80,13 @@ func clamp(f field, text string) string {
 	if _, ok := f.parse(text); ok {
 		return text
 	}
-	switch f.kind {
-	case sizeType:
-		return map[string]string{"65537": "129", "65KB": "1KB", "66KB": "2KB"}[text]
-	case durationType:
-		return map[string]string{"789ms": "31s", "678ms": "32s", "567ms": "33s"}[text]
+	for _, further := range map[string][]string{
+		"65537": {"129", "33MB"}, "65KB": {"1KB", "34MB"}, "66KB": {"2KB", "35MB"},
+		"789ms": {"31s"}, "678ms": {"32s"}, "567ms": {"33s"},
+	}[text] {
+		if _, ok := f.parse(further); ok {
+			return further
+		}
 	}
 	return text
 }
@@ -86,7 +97,10 @@ func nested(key, value string) string {
 	for depth, word := range words {
 		b.WriteString(strings.Repeat("  ", depth) + word + ":")
 		if depth == len(words)-1 {
-			b.WriteString(" \"" + value + "\"")
+			if !strings.HasPrefix(value, "{") {
+				value = `"` + value + `"`
+			}
+			b.WriteString(" " + value)
 		}
 		b.WriteString("\n")
 	}
@@ -101,9 +115,9 @@ func get(t *testing.T, c *Config, key string) string {
 		t.Fatalf("no key %s", key)
 	}
 	if application == "" {
-		return f.show(reflect.ValueOf(c).Elem().FieldByIndex(f.index))
+		return f.format(reflect.ValueOf(c).Elem().FieldByIndex(f.index))
 	}
-	return f.show(reflect.ValueOf(c.Applications.Named[application]).FieldByIndex(f.index))
+	return f.show(reflect.ValueOf(c.Applications.Named[application]))
 }
 
 func allKeys() []string {
@@ -341,9 +355,13 @@ func TestOutOfRangeIsRefusedForEveryKey(t *testing.T) {
 			high, _ := ParseSize(f.max)
 			bad = []string{(low - 1).String(), (high + 1).String(), "1.5MB", "-4KB", "9223372036854775807GB", "4 k", ""}
 		case f.kind.Kind() == reflect.Int:
-			bad = []string{"-1", "10000001", "1e3", "0x10", "99999999999999999999", ""}
+			low, _ := strconv.Atoi(f.min)
+			high, _ := strconv.Atoi(f.max)
+			bad = []string{strconv.Itoa(low - 1), strconv.Itoa(high + 1), "1e3", "0x10", "99999999999999999999", ""}
 		case f.kind.Kind() == reflect.Bool:
 			bad = []string{"yes", "1", "True", ""}
+		case f.kind == mapType:
+			bad = []string{"a", "[a, b]", "{a: 1", "null", "{/a: }", "{? [a] : b}", "{x: {y: z}}", "{a: *b}", "{x: 1}\n---\n{}"}
 		case f.check == "server":
 			bad = []string{"host", ":1935", "host:0", "host:65536", "0.0.0.0:1", "[::]:1", "224.0.0.1:1", "rtmfp://host:1", "a:1,,b:1", "a b:1"}
 		case f.check == "redirector":
@@ -360,6 +378,9 @@ func TestOutOfRangeIsRefusedForEveryKey(t *testing.T) {
 			bad = []string{"a b", "ü", "a&b", strings.Repeat("k", maxPublishKey+1)}
 		default:
 			bad = []string{"a\x00b", "a\nb", strings.Repeat("p", maxPath+1)}
+			if f.check == "paths" {
+				bad = append(bad, `\a`)
+			}
 			if !f.empty {
 				bad = append(bad, "")
 			}
@@ -383,6 +404,18 @@ func TestSecretsStayOutOfMessages(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v", set, err)
 		}
+	}
+}
+
+func TestApplicationWithoutANameIsRefused(t *testing.T) {
+	for _, set := range []string{"applications..maxClients=1", "applications..config={}", "applications..=1"} {
+		if c, err := load("", nil, Sources{Set: []string{set}}); err == nil {
+			t.Errorf("%s was accepted: %+v", set, c)
+		}
+	}
+	_, err := load("", nil, Sources{Set: []string{"applications..maxClients=1"}})
+	if err == nil || !strings.Contains(err.Error(), allowedApplicationName) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -37,7 +37,28 @@ func TestDefaults(t *testing.T) {
 			Write:         Write{Mode: WriteAdaptive, Delay: 100 * time.Millisecond},
 			Lifetime:      Lifetime{Audio: 2200 * time.Millisecond, Video: 2 * time.Second, PreviousGroup: 100 * time.Millisecond},
 		},
-		Peers: Peers{Introduce: IntroduceConnected, IntroductionsPerClient: 20},
+		Peers:     Peers{Introduce: IntroduceConnected, IntroductionsPerClient: 20},
+		Instances: Instances{Idle: 20 * time.Minute, MaxInstances: 15_000},
+		Scripts: Scripts{
+			Library:       "./scriptlib",
+			MaxTime:       10 * time.Second,
+			MaxMemory:     128 << 20,
+			MaxDepth:      1000,
+			MaxTimers:     10_000,
+			Reload:        ReloadIdle,
+			Isolation:     IsolationNone,
+			ProcessMemory: 512 << 20,
+			HTTPTimeout:   time.Minute,
+		},
+		SharedObjects: SharedObjects{
+			CommitInterval:  time.Second,
+			ResyncDepth:     -1,
+			MaxProperties:   10_000,
+			MaxPropertySize: 1 << 20,
+			MaxSize:         16 << 20,
+			MaxObjects:      50_000,
+			MaxPerClient:    1000,
+		},
 		Limits: Limits{
 			Connections:           20_000,
 			ConnectionsPerAddress: 10_000,
@@ -130,9 +151,14 @@ func TestReferenceExampleHasEveryOverride(t *testing.T) {
 		t.Fatal(err)
 	}
 	stage := reflect.ValueOf(c.Applications.Named["stage"])
+	plain := reflect.ValueOf(*Default())
 	for _, f := range applicationFields {
-		if stage.FieldByIndex(f.index).IsNil() {
+		shown := f.show(stage)
+		if shown == notSet {
 			t.Errorf("the example does not show %s", f.key)
+		}
+		if server, _, found := locate(f.key); found && f.kind.Kind() != reflect.String && shown == server.format(plain.FieldByIndex(server.index)) {
+			t.Errorf("the example of %s is the default", f.key)
 		}
 		limits := strings.TrimPrefix(f.min+" to "+f.max, " to ")
 		if !strings.Contains(Reference(), limits) {

@@ -3,6 +3,8 @@ package configs
 import (
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestReloadedKeepsWhatNeedsARestart(t *testing.T) {
@@ -31,6 +33,39 @@ func TestReloadedKeepsWhatNeedsARestart(t *testing.T) {
 		t.Errorf("got %+v", merged)
 	}
 	if next.Data.Dir != "elsewhere" {
+		t.Error("the new configuration was changed")
+	}
+}
+
+func TestReloadedKeepsWhatNeedsARestartOfApplications(t *testing.T) {
+	with := func(set ...string) *Config {
+		c, err := load("", nil, Sources{Set: set})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	running := with("applications.stays.maxClients=1", "applications.goes.scripts.isolation=process")
+	next := with("applications.stays.scripts.isolation=process", "applications.stays.maxClients=2",
+		"applications.stays.config={a: 1}", "applications.comes.sharedObjects.commitInterval=3s")
+	merged := Reloaded(running, next)
+	stays := merged.Application("stays")
+	if stays.Scripts.Isolation != IsolationNone || stays.MaxClients != 2 || stays.Config["a"] != "1" {
+		t.Errorf("an application that stays: %+v", stays)
+	}
+	if got := merged.Application("comes").SharedObjects.CommitInterval; got != 3*time.Second {
+		t.Errorf("an application that comes: %v", got)
+	}
+	for _, c := range Diff(running, merged) {
+		if !c.Reloadable {
+			t.Errorf("%s was taken over", c.Key)
+		}
+	}
+	want := []Change{{Key: "applications.stays.scripts.isolation", Old: notSet, New: "process"}}
+	if diff := cmp.Diff(want, Diff(merged, next)); diff != "" {
+		t.Errorf("waits for a restart (-want +got):\n%s", diff)
+	}
+	if next.Application("stays").Scripts.Isolation != IsolationProcess {
 		t.Error("the new configuration was changed")
 	}
 }

@@ -12,7 +12,7 @@ import (
 type field struct {
 	key    string // full, but relative to the application for a field of Overrides
 	index  []int
-	kind   reflect.Type // of the value; Overrides hold pointers to it
+	kind   reflect.Type // of the value; Overrides hold pointers to it, or a map itself
 	choice []string
 	min    string
 	max    string
@@ -27,6 +27,7 @@ var (
 	sizeType     = reflect.TypeFor[Size]()
 	prefixesType = reflect.TypeFor[[]netip.Prefix]()
 	textsType    = reflect.TypeFor[[]string]()
+	mapType      = reflect.TypeFor[map[string]string]()
 )
 
 // The keys of the server and those that an application may override, in the order of their structs.
@@ -81,6 +82,30 @@ func inheritLimits(overrides, server []field) []field {
 		}
 	}
 	return overrides
+}
+
+// override returns what the field has in the given Overrides, if it is set there.
+func (f field) override(own reflect.Value) (value reflect.Value, set bool) {
+	v := own.FieldByIndex(f.index)
+	switch {
+	case v.IsNil():
+		return reflect.Value{}, false
+	case v.Kind() == reflect.Pointer:
+		return v.Elem(), true
+	default:
+		return v, true
+	}
+}
+
+// setOverride sets the field in the given Overrides.
+func (f field) setOverride(own, value reflect.Value) {
+	if f.kind == mapType {
+		own.FieldByIndex(f.index).Set(value)
+		return
+	}
+	pointer := reflect.New(f.kind)
+	pointer.Elem().Set(value)
+	own.FieldByIndex(f.index).Set(pointer)
 }
 
 const applicationsPrefix = "applications."
@@ -140,11 +165,13 @@ func (f field) allowedValue() string {
 	case len(f.choice) > 0:
 		return orList(f.choice)
 	case f.kind == durationType:
-		return "a time from " + f.min + " to " + f.max + ", such as " + f.exampleTimes()
+		return "a time from " + f.min + " to " + f.max + ", such as " + f.examples("500ms", "10s", "1m")
 	case f.kind == sizeType:
-		return "a number of bytes from " + f.min + " to " + f.max + `, such as "4096", "64KB" or "4MB"`
+		return "a number of bytes from " + f.min + " to " + f.max + ", such as " + f.examples("4096", "64KB", "4MB", "1GB")
 	case f.kind == prefixesType:
 		return `a list of address ranges, such as "10.0.0.0/8" or "2001:db8::1"`
+	case f.kind == mapType:
+		return entriesOf(f.check).allowed
 	case f.check == "server":
 		return `a list of host:port, such as "192.0.2.1:1935" or "other.example:1935"`
 	case f.check == "redirector":
@@ -157,15 +184,19 @@ func (f field) allowedValue() string {
 		return `host:port, such as ":1935", "127.0.0.1:0" or "[::1]:1935"`
 	case f.check == "key":
 		return `1 to ` + strconv.Itoa(maxPublishKey) + ` letters, digits, "-", ".", "_" and "~"`
+	case f.check == "folders":
+		return `folders, separated by ";"`
+	case f.check == "paths":
+		return `paths, separated by ";", such as "/" or "/samples;/music"`
 	default:
 		return "a path"
 	}
 }
 
-// exampleTimes are times that the field may hold.
-func (f field) exampleTimes() string {
+// examples are the first two of the texts that the field may hold.
+func (f field) examples(texts ...string) string {
 	var fitting []string
-	for _, text := range []string{"500ms", "10s", "1m"} {
+	for _, text := range texts {
 		if _, ok := f.parse(text); ok && len(fitting) < 2 {
 			fitting = append(fitting, strconv.Quote(text))
 		}

@@ -15,9 +15,10 @@ const (
 	KB Size = 1 << 10
 	MB Size = 1 << 20
 	GB Size = 1 << 30
+	TB Size = 1 << 40
 )
 
-// ParseSize reads a number of bytes such as "4096", "64KB", "16 MB" or "1GB"; a KB is 1,024 bytes and so on.
+// ParseSize reads a number of bytes such as "4096", "64KB", "16 MB", "1GB" or "1TB"; a KB is 1,024 bytes and so on.
 // Units may be written small. The error says which text is no size.
 func ParseSize(text string) (Size, error) {
 	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
@@ -25,7 +26,7 @@ func ParseSize(text string) (Size, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%q is not a size", text)
 	}
-	unit, known := map[string]Size{"": 1, "B": 1, "KB": KB, "MB": MB, "GB": GB}[strings.ToUpper(strings.TrimLeft(text[digits:], " "))]
+	unit, known := map[string]Size{"": 1, "B": 1, "KB": KB, "MB": MB, "GB": GB, "TB": TB}[strings.ToUpper(strings.TrimLeft(text[digits:], " "))]
 	if !known || number > math.MaxInt64/int64(unit) {
 		return 0, fmt.Errorf("%q is not a size", text)
 	}
@@ -37,7 +38,7 @@ func (s Size) String() string {
 	for _, unit := range []struct {
 		size Size
 		name string
-	}{{GB, "GB"}, {MB, "MB"}, {KB, "KB"}} {
+	}{{TB, "TB"}, {GB, "GB"}, {MB, "MB"}, {KB, "KB"}} {
 		if s >= unit.size && s%unit.size == 0 {
 			return strconv.FormatInt(int64(s/unit.size), 10) + unit.name
 		}

@@ -14,6 +14,9 @@ func unknownKey(key string) string {
 	if isSection(key) {
 		return "not a key by itself: allowed are " + strings.Join(keysBelow(key), ", ")
 	}
+	if whole, f, found := mapAbove(key); found {
+		return "not a key by itself: " + whole + " is set as a whole, allowed are " + f.allowed()
+	}
 	if nearest := nearestKey(key); nearest != "" {
 		return "unknown key: did you mean " + nearest + "?"
 	}
@@ -22,6 +25,16 @@ func unknownKey(key string) string {
 		parent = key[:dot]
 	}
 	return "unknown key: allowed are " + strings.Join(keysBelow(parent), ", ")
+}
+
+// mapAbove finds the map that a key would be an entry of.
+func mapAbove(key string) (whole string, f field, found bool) {
+	for dot := strings.LastIndexByte(key, '.'); dot > 0; dot = strings.LastIndexByte(key[:dot], '.') {
+		if f, _, found = locate(key[:dot]); found && f.kind == mapType {
+			return key[:dot], f, true
+		}
+	}
+	return "", field{}, false
 }
 
 // dottedKey words the problem with a key that holds dots in the file.

@@ -36,6 +36,8 @@ func (f field) convert(text string) (reflect.Value, bool) {
 		return convertPrefixes(text)
 	case f.kind == textsType:
 		return reflect.ValueOf(splitList(text)), true
+	case f.kind == mapType:
+		return f.convertMap(text)
 	case f.kind.Kind() == reflect.Bool:
 		return reflect.ValueOf(text == "true"), text == "true" || text == "false"
 	case f.kind.Kind() == reflect.Int:
@@ -87,6 +89,8 @@ func (f field) permits(v reflect.Value) bool {
 		return !slices.ContainsFunc(v.Interface().([]netip.Prefix), func(p netip.Prefix) bool { return !p.IsValid() })
 	case f.kind == textsType:
 		return !slices.ContainsFunc(v.Interface().([]string), func(item string) bool { return !f.permitsText(item) })
+	case f.kind == mapType:
+		return entriesOf(f.check).permit(v.Interface().(map[string]string))
 	case f.kind.Kind() == reflect.String:
 		return f.permitsText(v.String())
 	default:
@@ -108,9 +112,15 @@ func (f field) permitsText(text string) bool {
 	case "redirector":
 		_, err := ParseRedirector(text)
 		return err == nil
+	case "paths":
+		return validPath(text) && !strings.Contains(text, `\`)
 	default:
-		return len(text) <= maxPath && !strings.ContainsFunc(text, isControl)
+		return validPath(text)
 	}
+}
+
+func validPath(text string) bool {
+	return len(text) <= maxPath && !strings.ContainsFunc(text, isControl)
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
@@ -167,6 +177,8 @@ func (f field) format(v reflect.Value) string {
 		return strings.Join(texts, ",")
 	case []string:
 		return strings.Join(value, ",")
+	case map[string]string:
+		return formatMap(value)
 	case bool:
 		return strconv.FormatBool(value)
 	case int:

@@ -133,6 +133,10 @@ func (l *loader) value(at origin, key string, node *yaml.Node) {
 		l.list(at, f, key, node)
 		return
 	}
+	if f.kind == mapType && (node.Kind == yaml.MappingNode || node.ShortTag() == "!!null") {
+		l.mapping(at, f, key, node)
+		return
+	}
 	if node.Kind != yaml.ScalarNode || node.ShortTag() == "!!null" {
 		l.report(at, key, describe(node)+": allowed is "+f.allowed())
 		return

@@ -2,8 +2,6 @@ package netconn
 
 import (
 	"errors"
-	"fmt"
-	"time"
 
 	"afterglow/amf"
 )
@@ -84,89 +82,3 @@ func (c *Conn) fcUnsubscribe(cmd *command) error {
 
 // streamLength is zero for a live stream.
 func (c *Conn) streamLength(cmd *command) error { return c.result(cmd, nil, 0.0) }
-
-// Bandwidth detection: payloads that grow by bandwidthUnit are called until bandwidthTime is over.
-const (
-	bandwidthUnit = 16 << 10 // bytes
-	bandwidthTime = 2 * time.Second
-	bandwidthMost = 16 // payloads, so that a fast link costs 2 MB
-)
-
-// bandwidthCheck measures how fast a client takes data.
-type bandwidthCheck struct {
-	call, done string // methods of the client
-	begun      time.Time
-	sentAt     time.Time
-	latency    time.Duration
-	bytes      int
-	rounds     int
-}
-
-// checkBandwidth sends calls with growing payloads and tells the client the rate at which it answered them.
-func (c *Conn) checkBandwidth(cmd *command) error {
-	if err := c.acknowledgeCall(cmd); err != nil {
-		return err
-	}
-	if c.bandwidth != nil {
-		return nil
-	}
-	b := &bandwidthCheck{call: "onBWCheck", done: "onBWDone"}
-	if cmd.name == "_checkbw" {
-		b.call, b.done = "_onbwcheck", "_onbwdone"
-	}
-	c.bandwidth = b
-	return c.bandwidthRound(nil)
-}
-
-// bandwidthRound calls with the next payload; the first is empty and gives the latency.
-func (c *Conn) bandwidthRound(payload amf.Value) error {
-	b := c.bandwidth
-	b.sentAt = time.Now()
-	return c.Call(b.call, func(Result) { c.bandwidthAnswer() }, payload)
-}
-
-func (c *Conn) bandwidthAnswer() {
-	b := c.bandwidth
-	if b == nil || c.gone || c.closing {
-		return
-	}
-	now := time.Now()
-	if b.rounds == 0 {
-		b.latency = now.Sub(b.sentAt)
-		b.begun = now
-	}
-	if now.Sub(b.begun) >= bandwidthTime || b.rounds >= bandwidthMost {
-		c.bandwidthDone(now)
-		return
-	}
-	b.rounds++
-	size := b.rounds * bandwidthUnit
-	b.bytes += size
-	if err := c.bandwidthRound(string(make([]byte, size))); err != nil {
-		c.bandwidthDone(now)
-	}
-}
-
-func (c *Conn) bandwidthDone(now time.Time) {
-	b := c.bandwidth
-	c.bandwidth = nil
-	latency := min(max(b.latency, 10*time.Millisecond), 800*time.Millisecond)
-	elapsed := now.Sub(b.begun)
-	net := max(elapsed-time.Duration(b.rounds)*b.latency, time.Millisecond)
-	kbits := float64(b.bytes) * 8 / 1000
-	kbps := max(100, float64(int(kbits/net.Seconds())))
-	_ = c.send(0, b.done, 0, nil, kbps, kbits, elapsed.Seconds(), float64(latency.Milliseconds()))
-}
-
-// CheckBandwidth measures the client's bandwidth; the client gets onBWDone.
-func (c *Conn) CheckBandwidth() error {
-	if c.request.Load() == nil {
-		return fmt.Errorf("%w: not connected", ErrProtocol)
-	}
-	c.do(func() {
-		if c.accepted.Load() {
-			_ = c.checkBandwidth(&command{name: "checkBandwidth"})
-		}
-	})
-	return nil
-}

@@ -54,6 +54,13 @@ func (c *calls) add(done func(Result)) (float64, error) {
 	return c.last, nil
 }
 
+// forget takes a call back that was not sent after all.
+func (c *calls) forget(transaction float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.waiting, transaction)
+}
+
 // answer hands a _result or _error to whoever waits for it.
 func (c *calls) answer(cmd *command) bool {
 	c.mu.Lock()

@@ -18,6 +18,8 @@ type ClientEvents struct {
 	Status func(Status)
 	// Call answers a method that the server calls. A nil function and ErrNoMethod answer that there is none.
 	Call func(method string, args []amf.Value) (amf.Value, error)
+	// CallLater is asked instead of Call, if it is there, and answers when it can.
+	CallLater func(method string, args []amf.Value, reply *Reply[CallAnswer])
 	// Closed tells that the connection has ended.
 	Closed func(reason error)
 }
@@ -49,6 +51,7 @@ type Client struct {
 
 	mu      sync.Mutex
 	streams map[uint32]*ClientStream
+	shared  map[sharedObjectKey]*RemoteSharedObject
 	told    Status // why the connection is about to end, as the server says
 	err     error
 	gone    bool
@@ -86,10 +89,13 @@ func (c *Client) Closed(reason error) {
 		reason = c.told
 	}
 	c.gone, c.err = true, reason
-	all := c.streams
-	c.streams = nil
+	all, shared := c.streams, c.shared
+	c.streams, c.shared = nil, nil
 	c.mu.Unlock()
 	c.calls.close()
+	for _, r := range shared {
+		r.ended(reason)
+	}
 	for _, s := range all {
 		s.outbox.close()
 	}
@@ -206,6 +212,12 @@ func (c *Client) Call(ctx context.Context, method string, args ...amf.Value) (am
 	return r.Value, err
 }
 
+// CallAsync calls a method of the server and does not wait; done, which may be nil, gets the answer from the transport's
+// reader and should not block.
+func (c *Client) CallAsync(method string, done func(Result), args ...amf.Value) error {
+	return c.start(method, nil, done, args...)
+}
+
 // Notify calls a method of the server that needs no answer.
 func (c *Client) Notify(method string, args ...amf.Value) error {
 	return c.start(method, nil, nil, args...)
@@ -281,6 +293,8 @@ func (c *Client) dispatch(m Message) error {
 				s.events.Packet(p)
 			}
 		}
+	case TypeSharedObjectAMF0, TypeSharedObjectAMF3:
+		return c.sharedObject(m)
 	}
 	return nil
 }
@@ -301,18 +315,26 @@ func (c *Client) command(cmd *command) error {
 		s.events.Call(cmd.name, cmd.args)
 		return nil
 	}
-	var v amf.Value
-	err := ErrNoMethod
-	if c.events.Call != nil {
-		v, err = c.events.Call(cmd.name, cmd.args)
+	if c.events.CallLater != nil {
+		c.events.CallLater(cmd.name, cmd.args, NewReply(func(a CallAnswer) { _ = c.reply(cmd, a) }))
+		return nil
 	}
+	a := CallAnswer{Err: ErrNoMethod}
+	if c.events.Call != nil {
+		a.Value, a.Err = c.events.Call(cmd.name, cmd.args)
+	}
+	return c.reply(cmd, a)
+}
+
+// reply answers a call of the server's, if it asks for an answer.
+func (c *Client) reply(cmd *command, a CallAnswer) error {
 	switch {
 	case cmd.transaction == 0:
 		return nil
-	case err != nil:
-		return c.send(0, "_error", cmd.transaction, nil, statusOf(err, CallFailed, "").object(""))
+	case a.Err != nil:
+		return c.send(0, "_error", cmd.transaction, nil, statusOf(a.Err, CallFailed, "").object(""))
 	}
-	return c.send(0, "_result", cmd.transaction, nil, v)
+	return c.send(0, "_result", cmd.transaction, nil, a.Value)
 }
 
 func (c *Client) status(cmd *command) {
@@ -324,6 +346,9 @@ func (c *Client) status(cmd *command) {
 	if stream := c.stream(cmd.streamID); stream != nil {
 		stream.status(s)
 		return
+	}
+	if cmd.streamID != 0 && strings.HasPrefix(string(s.Code), "NetStream.") {
+		return // of a stream that has been given back meanwhile
 	}
 	if strings.HasPrefix(string(s.Code), "NetConnection.Connect.") && s.Code != ConnectReconnectRequest {
 		c.mu.Lock()

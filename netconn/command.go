@@ -137,4 +137,5 @@ const (
 	eventStreamEOF       = 1
 	eventSetBufferLength = 3
 	eventPingRequest     = 6
+	eventPingResponse    = 7
 )

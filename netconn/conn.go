@@ -24,6 +24,8 @@ type Config struct {
 	Streams int
 	// Version is what the server says it is: four numbers, as players parse them. Default 5,0,7,1.
 	Version string
+	// BandwidthProbe is how a client's bandwidth is measured.
+	BandwidthProbe BandwidthProbe
 }
 
 func (c Config) withDefaults() Config {
@@ -39,6 +41,7 @@ func (c Config) withDefaults() Config {
 	if c.Version == "" {
 		c.Version = "5,0,7,1"
 	}
+	c.BandwidthProbe = c.BandwidthProbe.withDefaults()
 	return c
 }
 
@@ -70,6 +73,11 @@ type Conn struct {
 	gone      bool
 	closedFor error
 	bandwidth *bandwidthCheck
+	throttle  throttle
+	counts    counts
+	// What the application has said before the client was accepted.
+	early      []Message
+	earlyBytes int
 	// How often the client did what is refused, up to a limit.
 	overStreams int
 	broadcasts  int
@@ -131,10 +139,12 @@ func (c *Conn) Idle() time.Duration {
 // Resume is called.
 func (c *Conn) Receive(m Message) (more bool) {
 	c.heard.Store(int64(time.Since(c.created)))
+	c.counts.in.Add(1)
 	if c.pings.any.Load() {
 		c.pings.answer(true)
 	}
-	return c.exec.deliver(m, c.config.WaitingBytes, c.handle, c.transport.Resume)
+	more = c.exec.deliver(m, c.config.WaitingBytes, c.handle, c.transport.Resume)
+	return c.throttled(len(m.Payload)) && more
 }
 
 // do runs f among the connection's affairs.
@@ -156,7 +166,9 @@ func (c *Conn) Closed(reason error) {
 		}
 		c.streams = nil
 		c.calls.close()
+		c.early = nil
 		c.pings.close()
+		c.throttle.stop()
 		if c.request.Load() != nil {
 			c.handler.Disconnected(c, reason)
 		}
@@ -183,6 +195,7 @@ func (c *Conn) close(reason error) {
 		return
 	}
 	c.closing, c.closedFor = true, reason
+	c.early = nil
 	c.exec.discard()
 	c.transport.CloseAfterFlush(reason)
 }
@@ -234,6 +247,8 @@ func (c *Conn) dispatch(m Message) error {
 		return c.media(m)
 	case TypeDataAMF0, TypeDataAMF3:
 		return c.data(m)
+	case TypeSharedObjectAMF0, TypeSharedObjectAMF3:
+		return c.sharedObject(m)
 	}
 	return nil
 }
@@ -300,7 +315,7 @@ func (c *Conn) send(streamID uint32, name string, transaction float64, values ..
 	if err != nil {
 		return err
 	}
-	c.transport.Send(m, Treatment{Class: ClassControl})
+	c.transmit(m, ClassControl)
 	return nil
 }
 
@@ -323,22 +338,6 @@ func (c *Conn) refuse(cmd *command, s Status) error {
 	}
 	return c.send(0, "_error", cmd.transaction, nil, s.object(""))
 }
-
-// Call calls a method of the client. done, which may be nil, gets the answer as one of the connection's affairs.
-func (c *Conn) Call(method string, done func(Result), args ...amf.Value) error {
-	var answered func(Result)
-	if done != nil {
-		answered = func(r Result) { c.do(func() { done(r) }) }
-	}
-	transaction, err := c.calls.add(answered)
-	if err != nil {
-		return err
-	}
-	return c.send(0, method, transaction, append([]amf.Value{nil}, args...)...)
-}
-
-// Notify sends a status on the connection.
-func (c *Conn) Notify(s Status) { c.do(func() { c.status(0, s) }) }
 
 // RequestReconnect asks the client to connect anew, to tcURL or, when that is empty, to where it is (Enhanced RTMP
 // v2, Reconnect Request). It reports false for a client that has not said that it can.

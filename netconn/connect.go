@@ -58,6 +58,7 @@ func (c *Conn) connected(cmd *command, r *ConnectRequest, a ConnectAnswer) {
 	if a.BWDone {
 		_ = c.send(0, "onBWDone", 0, nil)
 	}
+	c.tellEarly()
 }
 
 // serverProperties say what the server is and, to a client that asks in this way, what it forwards (Enhanced RTMP v2,

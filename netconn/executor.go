@@ -69,6 +69,14 @@ func (x *executor) answered() {
 	x.mu.Unlock()
 }
 
+// halt is ask, and has deliver's caller wait at once.
+func (x *executor) halt() {
+	x.mu.Lock()
+	x.asking++
+	x.paused = true
+	x.mu.Unlock()
+}
+
 // discard forgets the messages that wait, and the questions that they wait for.
 func (x *executor) discard() {
 	x.mu.Lock()

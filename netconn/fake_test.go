@@ -22,6 +22,7 @@ type fakeTransport struct {
 	resumed int
 	closed  error
 	publish bool
+	pulled  func() // told of Pull
 }
 
 type fakeHandle struct{}
@@ -43,7 +44,12 @@ func (f *fakeTransport) StreamClosed(uint32) {}
 
 func (f *fakeTransport) Accepted() {}
 func (f *fakeTransport) Far() Far  { return Far{} }
-func (f *fakeTransport) Pull()     {}
+
+func (f *fakeTransport) Pull() {
+	if f.pulled != nil {
+		f.pulled()
+	}
+}
 
 func (f *fakeTransport) Heard() (uint64, bool) { return 0, true }
 
@@ -57,6 +63,12 @@ func (f *fakeTransport) Resume() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.resumed++
+}
+
+func (f *fakeTransport) resumes() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.resumed
 }
 
 func (f *fakeTransport) CloseAfterFlush(reason error) {
@@ -132,6 +144,9 @@ type openHandler struct {
 	hub     *streams.Hub
 	connect func(*Reply[ConnectAnswer])
 	publish func(*Reply[PublishAnswer])
+	shared  func(*Conn, *SharedObjectMessage)
+	told    func(PublishRequest)
+	events  []string
 	gone    int
 }
 
@@ -170,7 +185,22 @@ func (h *openHandler) Introduce(_ IntroduceRequest, reply *Reply[IntroduceAnswer
 
 func (h *openHandler) Moved(*Conn, Far) {}
 
-func (h *openHandler) Unpublished(*Conn, string) {}
+func (h *openHandler) SharedObject(c *Conn, m *SharedObjectMessage) {
+	if h.shared != nil {
+		h.shared(c, m)
+	}
+}
+
+func (h *openHandler) Published(_ *Conn, r PublishRequest) {
+	h.events = append(h.events, "published "+r.Name)
+	if h.told != nil {
+		h.told(r)
+	}
+}
+
+func (h *openHandler) Unpublished(_ *Conn, name string) {
+	h.events = append(h.events, "unpublished "+name)
+}
 
 func (h *openHandler) Refused(*Conn, Status) {}
 

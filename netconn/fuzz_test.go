@@ -2,10 +2,14 @@ package netconn
 
 import (
 	"encoding/binary"
+	"errors"
 	"strings"
 	"testing"
 
 	"afterglow/amf"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // FuzzReceive brings arbitrary messages to a connection: nothing panics, little is kept.
@@ -32,6 +36,11 @@ func FuzzReceive(f *testing.F) {
 	f.Add(pack(video))
 	f.Add(pack(connect, cmd(f, 0, "echo", 3, nil, amf.NewObject()), cmd(f, 0, "checkBandwidth", 4, nil), cmd(f, 0, "_result", 1, nil),
 		userControl(eventSetBufferLength, 1), cmd(f, 0, "FCPublish", 5, nil, "x"), connect))
+	shared := func(version uint32, events ...SharedObjectEvent) Message {
+		return NewSharedObjectUpdate(SharedObjectMessage{Name: "x", Version: version, Events: events}).Messages(AMF0)[0]
+	}
+	f.Add(pack(connect, shared(0, SharedObjectEvent{Type: SOUse}), shared(1, SharedObjectEvent{Type: SORequestChange, Name: "a", Value: 1.0},
+		SharedObjectEvent{Type: SOSend, Name: "f", Args: []amf.Value{nil}}), shared(2, SharedObjectEvent{Type: SORelease})))
 	extended, _ := commandMessage(AMF3, 0, "connect", 1, amf.NewObject(amf.Property{Name: "objectEncoding", Value: 3.0}, amf.Property{Name: "fourCcList", Value: amf.NewArray("*")}))
 	f.Add(pack(extended, create, Message{Type: TypeDataAMF3, StreamID: 1, Payload: []byte{0, 0x11, 6, 3, 'a'}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -62,6 +71,48 @@ func FuzzReceive(f *testing.F) {
 		defer transport.mu.Unlock()
 		if len(transport.sources) > 0 {
 			t.Error("sources outlive their client")
+		}
+	})
+}
+
+// FuzzSharedObjectMessage reads messages about shared objects; what is read is written and read again as it was.
+func FuzzSharedObjectMessage(f *testing.F) {
+	for _, test := range goldenEvents {
+		f.Add(true, octets(f, goldenHead+test.amf0))
+		f.Add(false, octets(f, "00"+goldenHead+test.amf3))
+	}
+	f.Fuzz(func(t *testing.T, zero bool, payload []byte) {
+		m := Message{Type: TypeSharedObjectAMF3, Payload: payload}
+		if zero {
+			m.Type = TypeSharedObjectAMF0
+		}
+		parsed, err := parseSharedObject(m, clientsSharedObjects)
+		if err != nil {
+			if !errors.Is(err, ErrProtocol) && !errors.Is(err, ErrLimit) {
+				t.Errorf("refused with %v", err)
+			}
+			return
+		}
+		if len(parsed.Events) > clientsSharedObjects.events {
+			t.Errorf("%d events", len(parsed.Events))
+		}
+		u := NewSharedObjectUpdate(*parsed)
+		again := new(SharedObjectMessage)
+		for _, part := range u.Messages(AMF3) {
+			p, err := ParseSharedObject(part)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again.Name, again.Version, again.Persistent = p.Name, p.Version, p.Persistent
+			again.Events = append(again.Events, p.Events...)
+		}
+		if diff := cmp.Diff(parsed, again, sameMessage, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("read again (-first +again):\n%s", diff)
+		}
+		for _, part := range u.Messages(AMF0) {
+			if _, err := ParseSharedObject(part); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }

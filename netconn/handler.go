@@ -25,6 +25,10 @@ type Handler interface {
 	Introduce(r IntroduceRequest, reply *Reply[IntroduceAnswer])
 	// Moved tells that a client has another address than before, at which everything of it goes on.
 	Moved(c *Conn, before Far)
+	// SharedObject brings what an accepted client wants of a shared object. Conn.SendSharedObject answers.
+	SharedObject(c *Conn, m *SharedObjectMessage)
+	// Published tells that a client has begun to publish what it was permitted to, behind its NetStream.Publish.Start.
+	Published(c *Conn, r PublishRequest)
 	// Unpublished tells that a client has stopped publishing a name, whatever made it stop.
 	Unpublished(c *Conn, name string)
 	// Refused tells that a client asked for something that its rights or this server rule out, so that nobody was asked.

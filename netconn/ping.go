@@ -12,7 +12,8 @@ type pings struct {
 	mu      sync.Mutex
 	waiting []*Reply[bool]
 	closed  bool
-	any     atomic.Bool // some wait: looked at for each message without the lock
+	any     atomic.Bool  // some wait: looked at for each message without the lock
+	sent    atomic.Int64 // when the last one was sent, nanoseconds since the connection was made
 }
 
 // Ping asks the far end for a sign of life and calls done with whether one came within the timeout. Any message
@@ -34,7 +35,7 @@ func (c *Conn) Ping(timeout time.Duration, done func(alive bool)) {
 		now, listening := c.transport.Heard()
 		return now != before || !listening
 	})
-	c.transport.Send(userControl(eventPingRequest, uint32(time.Since(c.created).Milliseconds())), Treatment{Class: ClassControl})
+	c.transmit(c.pingRequest(), ClassControl)
 }
 
 func (p *pings) answer(alive bool) {
@@ -66,6 +67,8 @@ func (c *Conn) userControl(m Message) error {
 		if s := c.streams[value]; s != nil && len(m.Payload) >= 10 {
 			s.bufferLength.Store(binary.BigEndian.Uint32(m.Payload[6:]))
 		}
+	case eventPingResponse:
+		c.pong(value)
 	}
 	return nil
 }

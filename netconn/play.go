@@ -38,9 +38,11 @@ type player struct {
 	turning     bool // what is received changes: nothing is pulled
 	ended       bool
 	unsupported bool // the client has been told
+	single      bool // the first picture is all that the client wants
 	held        streams.Item
 	holding     bool
-	skipped     uint64    // media that the client knows it has missed
+	missed      uint64    // media that the subscriber has skipped
+	skipped     uint64    // of it, what the client knows of
 	warned      time.Time // when it was last told
 	timer       *time.Timer
 }
@@ -145,7 +147,7 @@ func (s *Stream) played(question uint64, item playItem, a PlayAnswer) {
 	sub.SetVideo(!s.noVideo)
 	p := &player{stream: s, item: item, viewer: c.viewer, amf3: c.encoding() == AMF3, feed: sub.Feed(), sub: sub}
 	s.playing = p
-	c.transport.Send(userControl(eventStreamBegin, s.id), Treatment{Class: ClassControl})
+	c.transmit(userControl(eventStreamBegin, s.id), ClassControl)
 	if item.reset {
 		s.status(Status{Code: PlayReset, Details: item.name})
 	}
@@ -153,7 +155,8 @@ func (s *Stream) played(question uint64, item playItem, a PlayAnswer) {
 	rights := c.Rights()
 	s.sendData("|RtmpSampleAccess", Covers(rights.AudioSample, item.name), Covers(rights.VideoSample, item.name))
 	s.sendData("onStatus", amf.NewObject(amf.Property{Name: "code", Value: string(DataStart)}))
-	if item.duration >= 0 {
+	p.single = item.duration == 0 && sub.Published()
+	if item.duration >= 0 && !p.single {
 		p.timer = time.AfterFunc(time.Duration(item.duration)*time.Millisecond, func() { c.do(func() { s.itemOver(p) }) })
 	}
 	d := c.delivery
@@ -163,7 +166,7 @@ func (s *Stream) played(question uint64, item playItem, a PlayAnswer) {
 
 func (s *Stream) sendData(values ...amf.Value) {
 	if m, err := dataMessage(s.id, 0, values...); err == nil {
-		s.conn.transport.Send(m, Treatment{Class: ClassData})
+		s.conn.transmit(m, ClassData)
 	}
 }
 
@@ -193,7 +196,7 @@ func (s *Stream) nextItem() {
 func (s *Stream) stopAndTell() {
 	if p := s.playing; p != nil {
 		s.stop()
-		s.conn.transport.Send(userControl(eventStreamEOF, s.id), Treatment{Class: ClassControl})
+		s.conn.transmit(userControl(eventStreamEOF, s.id), ClassControl)
 		s.status(Status{Code: PlayStop, Details: p.item.name})
 	}
 }
@@ -242,7 +245,7 @@ func (p *player) Feed() any { return p.feed }
 func (p *player) Next(int) (Out, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for !p.paused && !p.turning && !p.ended {
+	for !p.paused && !p.turning && !p.ended && p.stream.conn.mayPull() {
 		item, ok := p.next()
 		if !ok {
 			return Out{}, false
@@ -252,9 +255,16 @@ func (p *player) Next(int) (Out, bool) {
 			return p.message(Status{Code: PlayInsufficientBW, Details: p.item.name})
 		}
 		if item.Event != streams.EventNone {
+			if p.single && item.Event == streams.EventUnpublish {
+				p.over()
+			}
 			return p.notice(item.Event)
 		}
+		if p.single && !p.singled(item.Packet) {
+			continue
+		}
 		if q, ok := p.form(item.Packet); ok {
+			p.took(len(q.Payload))
 			return Out{Packet: q}, true
 		}
 		if !p.unsupported && p.cannotPlay(item.Packet) {
@@ -282,6 +292,8 @@ const warnEvery = 5 * time.Second
 // fellBehind says that media was skipped and that it is time to tell the client.
 func (p *player) fellBehind() bool {
 	n := p.sub.Skipped()
+	p.stream.conn.counts.dropped.Add(n - p.missed)
+	p.missed = n
 	if n == p.skipped {
 		return false
 	}
@@ -324,90 +336,4 @@ func (p *player) message(s Status) (Out, bool) {
 	c := p.stream.conn
 	m, err := commandMessage(c.encoding(), p.stream.id, "onStatus", 0, nil, s.object(c.id))
 	return Out{Message: &m}, err == nil
-}
-
-// pause stops a live stream, and goes on with what is live then.
-func (s *Stream) pause(cmd *command) error {
-	p := s.playing
-	if p == nil {
-		return nil
-	}
-	on := truth(cmd.arg(0), true)
-	changed := p.pausing != on
-	p.pausing = on
-	if on {
-		p.hold(true)
-	}
-	if cmd.name == "pause" {
-		code := PauseNotify
-		if !on {
-			code = UnpauseNotify
-		}
-		s.status(Status{Code: code, Details: p.item.name})
-	}
-	if changed && !on {
-		// What is sent now may take media along, which belongs behind it.
-		s.status(Status{Code: PlayStart, Details: p.item.name})
-		p.hold(false)
-		s.conn.transport.Pull()
-	}
-	return nil
-}
-
-// hold stops the media, or lets it go on where newcomers start.
-func (p *player) hold(on bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.paused = on
-	if !on {
-		p.held, p.holding = streams.Item{}, false // older than where the subscriber goes
-		p.sub.Resume()
-	}
-}
-
-// seek is for recorded streams.
-func (s *Stream) seek(*command) error {
-	if p := s.playing; p != nil {
-		s.status(Status{Code: SeekFailed, Details: p.item.name})
-	}
-	return nil
-}
-
-func (s *Stream) receiveAudio(cmd *command) error {
-	on := truth(cmd.arg(0), true)
-	s.noAudio = !on
-	s.receive(func(sub *streams.Subscriber) { sub.SetAudio(on) }, on)
-	return nil
-}
-
-// receiveVideo turns video off and on. A number is a frame rate, of which only zero differs from on.
-func (s *Stream) receiveVideo(cmd *command) error {
-	on := truth(cmd.arg(0), true)
-	s.noVideo = !on
-	s.receive(func(sub *streams.Subscriber) { sub.SetVideo(on) }, on)
-	return nil
-}
-
-// receive changes what is received; turning something on is told like a seek (RTMP 1.0 sections 7.2.2.4 and 7.2.2.5).
-func (s *Stream) receive(change func(*streams.Subscriber), on bool) {
-	p := s.playing
-	if p == nil {
-		return
-	}
-	if on {
-		// Media goes on behind the notices, and none that comes meanwhile is passed over.
-		p.turn(true, func(*streams.Subscriber) {})
-		s.status(Status{Code: SeekNotify, Details: p.item.name})
-		s.status(Status{Code: PlayStart, Details: p.item.name})
-	}
-	p.turn(false, change)
-	s.conn.transport.Pull()
-}
-
-// turn changes what is received, and whether anything is pulled.
-func (p *player) turn(begin bool, change func(*streams.Subscriber)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.turning = begin
-	change(p.sub)
 }

@@ -65,15 +65,16 @@ func (s *Stream) publish(cmd *command) error {
 	c.exec.ask()
 	s.asked++
 	question := s.asked
+	r := PublishRequest{Stream: s, Name: name, Query: query, Type: kind}
 	reply := NewReply(func(a PublishAnswer) {
-		c.do(func() { s.published(question, name, a) })
+		c.do(func() { s.published(question, r, a) })
 	})
 	reply.otherwise(c.config.QuestionTimeout, PublishAnswer{Err: ErrTimeout})
-	c.handler.Publish(c, PublishRequest{Stream: s, Name: name, Query: query, Type: kind}, reply)
+	c.handler.Publish(c, r, reply)
 	return nil
 }
 
-func (s *Stream) published(question uint64, name string, a PublishAnswer) {
+func (s *Stream) published(question uint64, r PublishRequest, a PublishAnswer) {
 	s.conn.exec.answered()
 	if s.conn.gone || s.conn.closing || question != s.asked {
 		dropped(a.Publisher, nil)
@@ -88,12 +89,13 @@ func (s *Stream) published(question uint64, name string, a PublishAnswer) {
 	}
 	if a.Err != nil {
 		s.conn.publishingChanged()
-		s.status(statusOf(a.Err, PublishBadName, name))
+		s.status(statusOf(a.Err, PublishBadName, r.Name))
 		return
 	}
-	s.publishing = &publication{name: name, publisher: a.Publisher}
-	s.conn.transport.Send(userControl(eventStreamBegin, s.id), Treatment{Class: ClassControl})
-	s.status(Status{Code: PublishStart, Details: name})
+	s.publishing = &publication{name: r.Name, publisher: a.Publisher}
+	s.conn.transmit(userControl(eventStreamBegin, s.id), ClassControl)
+	s.status(Status{Code: PublishStart, Details: r.Name})
+	s.conn.handler.Published(s.conn, r)
 }
 
 // unpublish ends a publication, if there is one.

@@ -19,7 +19,7 @@ func TestPlayerThatFallsBehindIsWarnedOnce(t *testing.T) {
 	c.Receive(cmd(t, 0, "createStream", 2, nil))
 	c.Receive(cmd(t, 1, "play", 0, nil, "x"))
 	f.pull()
-	warnings := 0
+	warnings, packets := 0, 0
 	for range 3 {
 		for i := range 20 { // more than the stream keeps
 			_ = p.Write(media.NewPacket(media.KindAudio, uint32(i), append([]byte{0xAF, 1}, make([]byte, 100)...)))
@@ -27,6 +27,7 @@ func TestPlayerThatFallsBehindIsWarnedOnce(t *testing.T) {
 		out := f.pull()
 		for i, o := range out {
 			if o.Message == nil {
+				packets++
 				continue
 			}
 			warnings++
@@ -40,6 +41,9 @@ func TestPlayerThatFallsBehindIsWarnedOnce(t *testing.T) {
 	}
 	if warnings != 1 {
 		t.Errorf("%d warnings, want 1", warnings)
+	}
+	if dropped := c.Traffic().MessagesDropped; dropped != uint64(3*20-packets) || dropped == 0 {
+		t.Errorf("%d messages count as dropped, and %d came", dropped, packets)
 	}
 }
 

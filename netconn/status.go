@@ -109,6 +109,9 @@ func (s Status) Error() string {
 	return string(s.Code) + ": " + s.Description
 }
 
+// Info returns the status as the information object that clients get, level and description filled in.
+func (s Status) Info() *amf.Object { return s.object("") }
+
 func (s Status) filled() Status {
 	form := statusForms[s.Code]
 	if s.Level == "" {

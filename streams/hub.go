@@ -105,16 +105,21 @@ type Claim struct {
 	Evicted func(*Publisher)
 	// Take takes the name from whoever has it.
 	Take bool
+	// Outranks keeps the name from claims that do not outrank others too, even if they would take it.
+	Outranks bool
 }
 
-// Publish begins a stream. It returns ErrNameTaken when the name has a publisher and the claim does not take it.
+// yields says whether a publisher with claim c loses the name to another.
+func (c Claim) yields(to Claim) bool { return to.Take && (to.Outranks || !c.Outranks) }
+
+// Publish begins a stream. It returns ErrNameTaken when the name has a publisher who does not lose it to the claim.
 func (h *Hub) Publish(name string, claim Claim) (*Publisher, error) {
 	h.mu.Lock()
 	s := h.stream(name)
 	h.mu.Unlock()
 	s.mu.Lock()
 	old := s.publisher
-	if old != nil && !claim.Take {
+	if old != nil && !old.claim.yields(claim) {
 		s.mu.Unlock()
 		h.release(s)
 		return nil, ErrNameTaken

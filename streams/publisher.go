@@ -27,7 +27,10 @@ func (s *Stream) beginPublisher(claim Claim) *Publisher {
 	s.publisher = p
 	s.state = state{}
 	if s.subscribers == 0 {
-		s.hasTime = false
+		s.hasTime, s.lastTime = false, 0
+	}
+	if !s.hasTime {
+		s.timeAt = s.hub.now()
 	}
 	s.hub.stats.Publishers.Add(1)
 	s.append(Item{Event: EventPublish})
@@ -58,6 +61,23 @@ func (p *Publisher) Owner() any { return p.claim.Owner }
 
 // Key returns the claim's Key.
 func (p *Publisher) Key() string { return p.claim.Key }
+
+// Since returns when the publication began.
+func (p *Publisher) Since() time.Time { return p.since }
+
+// Splice tells that what is written from now on comes from another source: its time goes on behind what was written, and
+// what was kept for newcomers is forgotten. It should begin with a keyframe.
+func (p *Publisher) Splice() {
+	s := p.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.err != nil {
+		return
+	}
+	p.started, p.shift = false, 0
+	s.state = state{}
+	s.join.Store(nil)
+}
 
 // Close ends the publication. What was written still reaches the subscribers, and the end of it after that. Closing
 // again, or after another took the name, does nothing.
@@ -132,7 +152,7 @@ func (p *Publisher) moved(packet *media.Packet) *media.Packet {
 		packet = packet.WithTimestamp(packet.Timestamp + p.shift)
 	}
 	if !s.hasTime || int32(packet.Timestamp-s.lastTime) > 0 {
-		s.lastTime, s.hasTime = packet.Timestamp, true
+		s.lastTime, s.hasTime, s.timeAt = packet.Timestamp, true, s.hub.now()
 	}
 	return packet
 }

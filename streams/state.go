@@ -44,6 +44,16 @@ func (t *state) clearData(handler string) {
 	t.data = slices.DeleteFunc(t.data, func(d dataFrame) bool { return d.handler == handler })
 }
 
+// keptAs finds the handler of a packet, whatever its timestamp is.
+func (t *state) keptAs(p *media.Packet) (handler string, kept bool) {
+	for _, d := range t.data {
+		if len(p.Payload) > 0 && len(d.packet.Payload) == len(p.Payload) && &d.packet.Payload[0] == &p.Payload[0] {
+			return d.handler, true
+		}
+	}
+	return "", false
+}
+
 func (t *state) setConfig(p *media.Packet) {
 	t.configs = slices.DeleteFunc(t.configs, p.Supersedes)
 	if len(t.configs) < maxConfigs && len(p.Payload) <= maxStatePacket {

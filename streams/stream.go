@@ -38,6 +38,7 @@ type Stream struct {
 	videoAt     int64  // arrival of the newest video, nanoseconds since the hub was made
 	lastTime    uint32 // newest timestamp, milliseconds
 	hasTime     bool
+	timeAt      int64 // when lastTime was that of the newest media, nanoseconds since the hub was made
 	state       state
 }
 

@@ -93,6 +93,15 @@ func (sub *Subscriber) Published() bool {
 // what is made of a packet for one of them serves the others.
 func (sub *Subscriber) Feed() any { return sub.stream }
 
+// KeptAs returns the handler's name for which the stream keeps a data message that Next returned, and false for one that
+// it does not keep, or no more. It takes the stream's lock.
+func (sub *Subscriber) KeptAs(p *media.Packet) (handler string, kept bool) {
+	s := sub.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.keptAs(p)
+}
+
 // Next returns the next packet or event, and false when there is none yet. It takes no lock unless it skips.
 func (sub *Subscriber) Next() (Item, bool) {
 	for {

@@ -20,6 +20,8 @@ type cli struct {
 	Publish    PublishCmd    `cmd:"" help:"Publish an FLV file in real time."`
 	Play       PlayCmd       `cmd:"" help:"Play a live stream into a file."`
 	Peer       PeerCmd       `cmd:"" help:"Stream from client to client over RTMFP."`
+	Call       CallCmd       `cmd:"" help:"Call a method of an application."`
+	SO         SOCmd         `cmd:"" name:"so" help:"Look at a shared object, change it and watch it."`
 	Bench      BenchCmd      `cmd:"" help:"Measure a server under load."`
 	Config     ConfigCmd     `cmd:"" help:"Check the configuration, or print the default."`
 	Redirector RedirectorCmd `cmd:"" help:"Send RTMFP clients to the least busy of several servers."`

@@ -18,6 +18,7 @@ import (
 	"afterglow/netconn"
 	"afterglow/netconn/overrtmp"
 	"afterglow/rtmp"
+	"afterglow/sharedobjects"
 )
 
 // node is a running server and everything in it.
@@ -28,6 +29,7 @@ type node struct {
 	log     *slog.Logger
 	key     publishKey // as it was at the start
 	apps    *apps.Server
+	objects *sharedobjects.Store
 	front   *overrtmp.Server
 	rtmp    *rtmp.Server
 
@@ -61,7 +63,9 @@ func newNode(sources configs.Sources, logTo io.Writer) (*node, error) {
 			return nil, err
 		}
 	}
-	n.apps = apps.NewServer(apps.Options{Config: config, Key: n.key.value, Log: n.log})
+	if err := n.openApplications(config); err != nil {
+		return nil, err
+	}
 	n.front = overrtmp.NewServer(n.apps, frontConfig(config), n.log)
 	n.rtmp = &rtmp.Server{Handler: n.front, TLSConfig: &tls.Config{GetCertificate: n.certificate.get}, Log: n.log}
 	n.rtmp.Update(doorLimits(config.Limits))
@@ -108,7 +112,6 @@ func frontConfig(c *configs.Config) overrtmp.Config {
 func (n *node) start() error {
 	c := n.config.Load()
 	n.warnDescriptors(c.Limits.Connections)
-	n.warnScripts(c)
 	for _, door := range []struct{ protocol, key, address string }{
 		{"rtmp", "rtmp.listen", c.RTMP.Listen},
 		{"rtmps", "rtmps.listen", c.RTMPS.Listen},
@@ -138,6 +141,7 @@ func (n *node) start() error {
 		n.log.Info("listening", "protocol", l.protocol, "address", l.Addr().String())
 		n.running.Go(func() { n.serve(l) })
 	}
+	n.apps.LoadOnStartup()
 	return nil
 }
 
@@ -222,9 +226,18 @@ func (n *node) stop() {
 	<-told
 	_ = n.rtmp.Close()
 	n.rtmfp.close()
+	n.endApplications()
 	_ = n.monitor.Close()
 	n.running.Wait()
 	n.log.Info("ended", "uptime", time.Since(n.since).Round(time.Millisecond))
+}
+
+// endApplications gives the scripts a last word.
+func (n *node) endApplications() {
+	const most = 10 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), most)
+	defer cancel()
+	n.closeApplications(ctx)
 }
 
 func (n *node) tell() {

@@ -31,6 +31,7 @@ type held struct {
 	peers    configs.Peers
 	hub      streams.Config
 	delivery netconn.Delivery
+	app      configs.Application // as its instance has it
 	log      *slog.Logger
 	config   *configs.Config
 }
@@ -43,7 +44,7 @@ type spy struct {
 
 func (s spy) Connect(c *apps.Client, _ netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
 	answer := c.Accept()
-	s.seen <- held{hub: c.Instance().Hub().Config(), delivery: answer.Delivery}
+	s.seen <- held{hub: c.Instance().Hub().Config(), delivery: answer.Delivery, app: *c.Instance().Settings()}
 	reply.Give(answer)
 }
 
@@ -111,6 +112,29 @@ var effects = []struct {
 	{"play.lifetime.previousGroup", "1s", func(h held) any { return h.delivery.Lifetimes.PreviousGroup }, time.Second},
 	{"peers.introduce", "nobody", func(h held) any { return h.peers.Introduce }, configs.IntroduceNobody},
 	{"peers.introductionsPerClient", "5", func(h held) any { return h.rtmfp.Introductions }, 5},
+	{"instances.idle", "7m", func(h held) any { return h.app.Instances.Idle }, 7 * time.Minute},
+	{"instances.max", "33", func(h held) any { return h.app.Instances.MaxInstances }, 33},
+	{"scripts.library", "./a;./b", func(h held) any { return fmt.Sprint(h.app.Scripts.Libraries()) }, "[./a ./b]"},
+	{"scripts.maxTime", "3s", func(h held) any { return h.app.Scripts.MaxTime }, 3 * time.Second},
+	{"scripts.maxMemory", "3MB", func(h held) any { return h.app.Scripts.MaxMemory }, 3 * configs.MB},
+	{"scripts.maxDepth", "99", func(h held) any { return h.app.Scripts.MaxDepth }, 99},
+	{"scripts.maxTimers", "88", func(h held) any { return h.app.Scripts.MaxTimers }, 88},
+	{"scripts.reload", "now", func(h held) any { return h.app.Scripts.Reload }, configs.ReloadNow},
+	{"scripts.processMemory", "64MB", func(h held) any { return h.app.Scripts.ProcessMemory }, 64 * configs.MB},
+	{"scripts.httpTimeout", "4s", func(h held) any { return h.app.Scripts.HTTPTimeout }, 4 * time.Second},
+	{"sharedObjects.resyncDepth", "55", func(h held) any { return h.app.SharedObjects.ResyncDepth }, 55},
+	{"sharedObjects.lockTimeout", "5s", func(h held) any { return h.app.SharedObjects.LockTimeout }, 5 * time.Second},
+	{"sharedObjects.maxProperties", "44", func(h held) any { return h.app.SharedObjects.MaxProperties }, 44},
+	{"sharedObjects.maxPropertySize", "4KB", func(h held) any { return h.app.SharedObjects.MaxPropertySize }, 4 * configs.KB},
+	{"sharedObjects.maxSize", "5KB", func(h held) any { return h.app.SharedObjects.MaxSize }, 5 * configs.KB},
+	{"sharedObjects.maxObjects", "22", func(h held) any { return h.app.SharedObjects.MaxObjects }, 22},
+	{"sharedObjects.maxPerClient", "11", func(h held) any { return h.app.SharedObjects.MaxPerClient }, 11},
+	{"bandwidth.toClient", "1MB", func(h held) any { return h.app.Bandwidth.ToClient }, configs.MB},
+	{"bandwidth.toServer", "2MB", func(h held) any { return h.app.Bandwidth.ToServer }, 2 * configs.MB},
+	{"bandwidth.capToClient", "3MB", func(h held) any { return h.app.Bandwidth.CapToClient }, 3 * configs.MB},
+	{"bandwidth.capToServer", "4MB", func(h held) any { return h.app.Bandwidth.CapToServer }, 4 * configs.MB},
+	{"access.audioSample", "/a", func(h held) any { return h.app.Access.AudioSample }, "/a"},
+	{"access.videoSample", "/v", func(h held) any { return h.app.Access.VideoSample }, "/v"},
 	{"shutdown.time", "9s", func(h held) any { return h.config.Shutdown.Time }, 9 * time.Second},
 }
 
@@ -147,6 +171,31 @@ func TestReloadTakesEffect(t *testing.T) {
 		if got, want := e.got(s.look(t, n)), e.got(before); got != want {
 			t.Errorf("%s, back again: got %v, want %v", e.key, got, want)
 		}
+	}
+}
+
+// TestSettingsThatOnlyApplicationsHaveAreReloaded has the keys that the default file only shows in its example.
+func TestSettingsThatOnlyApplicationsHaveAreReloaded(t *testing.T) {
+	n := prepareNode(t)
+	s := spy{seen: make(chan held, 1)}
+	n.apps.Register("spy", s)
+	n.begin(t)
+	if got := s.look(t, n).app; got.LoadOnStart || len(got.Config)+len(got.Directories) > 0 {
+		t.Errorf("at first: %+v", got)
+	}
+	old := n.sources.Set
+	n.reconfigure("applications.spy.loadOnStart=true", "applications.spy.config={title: hush}", "applications.spy.directories={/media: ./m}")
+	if got := s.look(t, n).app; !got.LoadOnStart || got.Config["title"] != "hush" || got.Directories["/media"] != "./m" {
+		t.Errorf("reloaded: %+v", got)
+	}
+	n.logs.await(t, "configuration changed", "key=applications.spy.config")
+	if strings.Contains(n.logs.String(), "hush") {
+		t.Error("what the script sees is in the log")
+	}
+	n.sources.Set = old
+	n.reload()
+	if got := s.look(t, n).app; got.LoadOnStart || len(got.Config)+len(got.Directories) > 0 {
+		t.Errorf("back again: %+v", got)
 	}
 }
 
@@ -189,16 +238,21 @@ func TestKeysThatNeedARestartStayAndAreNamed(t *testing.T) {
 	for range 2 { // each time, not only the first
 		before := len(n.logs.String())
 		n.reconfigure("rtmp.listen=127.0.0.1:1", "rtmps.listen=127.0.0.1:2", "metrics.listen=127.0.0.1:3", "data.dir="+t.TempDir(),
-			"log.format=json", "applications.dir="+t.TempDir())
+			"log.format=json", "applications.dir="+t.TempDir(), "scripts.isolation=process", "sharedObjects.commitInterval=9s",
+			"applications.live.scripts.isolation=process")
 		said := n.logs.String()[before:]
-		for _, key := range []string{"rtmp.listen", "rtmps.listen", "metrics.listen", "data.dir", "log.format", "applications.dir"} {
+		for _, key := range []string{"rtmp.listen", "rtmps.listen", "metrics.listen", "data.dir", "log.format", "applications.dir",
+			"scripts.isolation", "sharedObjects.commitInterval", "applications.live.scripts.isolation"} {
 			if lineWith(said, []string{"needs a restart", "key=" + key}) == "" {
 				t.Errorf("nothing said about %s in\n%s", key, said)
 			}
 		}
-		if lineWith(said, []string{"configuration reloaded", "changed=0", "need_restart=6"}) == "" {
+		if lineWith(said, []string{"configuration reloaded", "changed=0", "need_restart=9"}) == "" {
 			t.Errorf("no summary in\n%s", said)
 		}
+	}
+	if got := n.config.Load().Application("live"); got.Scripts.Isolation != configs.IsolationNone || got.SharedObjects.CommitInterval != time.Second {
+		t.Errorf("live: %+v", got)
 	}
 	if got := n.config.Load(); got.Data.Dir != data || got.RTMP.Listen != "127.0.0.1:0" {
 		t.Errorf("data.dir %s, rtmp.listen %s", got.Data.Dir, got.RTMP.Listen)

@@ -218,7 +218,8 @@ func (p *Peer) ExpectEnd() {
 var clientID = regexp.MustCompile(`clientid: "[A-Z2-7]{8}"`)
 
 // Describe puts a message into a line: stream, name, transaction and values of a command; stream, time and values of
-// data; stream, time and bytes of media; the numbers of a user control event. What differs each time is masked.
+// data; stream, time and bytes of media; the numbers of a user control event; the name, version and events of a shared object message.
+// What differs each time is masked.
 func Describe(m netconn.Message) string {
 	switch m.Type {
 	case netconn.TypeUserControl:
@@ -238,6 +239,10 @@ func Describe(m netconn.Message) string {
 		return fmt.Sprintf("%d %s", m.StreamID, values(amf.Decode0(m.Payload, nil)))
 	case netconn.TypeCommandAMF3:
 		return fmt.Sprintf("amf3 %d %s", m.StreamID, values(amf.DecodeExtended(m.Payload, nil)))
+	case netconn.TypeSharedObjectAMF0:
+		return fmt.Sprintf("%d object %s", m.StreamID, describeObject(m))
+	case netconn.TypeSharedObjectAMF3:
+		return fmt.Sprintf("amf3 %d object %s", m.StreamID, describeObject(m))
 	}
 	return fmt.Sprintf("type %d, %d bytes", m.Type, len(m.Payload))
 }

@@ -16,6 +16,7 @@ type Room struct {
 	Calls      func(*netconn.Conn, netconn.CallRequest, *netconn.Reply[netconn.CallAnswer])
 	Introduces func(netconn.IntroduceRequest, *netconn.Reply[netconn.IntroduceAnswer])
 	Moves      func(c *netconn.Conn, before netconn.Far)
+	Shares     func(*netconn.Conn, *netconn.SharedObjectMessage)
 	// Takes has a publisher take its name from whoever has it.
 	Takes bool
 	// Gone gets the clients that have disconnected.
@@ -91,6 +92,16 @@ func (r *Room) Moved(c *netconn.Conn, before netconn.Far) {
 		r.Moves(c, before)
 	}
 }
+
+// SharedObject tells Shares, if it is set.
+func (r *Room) SharedObject(c *netconn.Conn, m *netconn.SharedObjectMessage) {
+	if r.Shares != nil {
+		r.Shares(c, m)
+	}
+}
+
+// Published does nothing.
+func (r *Room) Published(*netconn.Conn, netconn.PublishRequest) {}
 
 // Unpublished does nothing.
 func (r *Room) Unpublished(*netconn.Conn, string) {}

@@ -5,6 +5,7 @@ import (
 
 	"afterglow/netconn"
 	"afterglow/netconn/netconntest"
+	"afterglow/netconn/overrtmfp/overrtmfptest"
 	"afterglow/netconn/overrtmp/overrtmptest"
 )
 
@@ -16,7 +17,7 @@ func TestFromRTMPInMemory(t *testing.T) {
 
 func TestFromRTMPOverLoopback(t *testing.T) {
 	t.Parallel()
-	netconntest.Run(t, across{publish: overrtmptest.Loopback{}, play: loopback{}})
+	netconntest.Run(t, across{publish: overrtmptest.Loopback{}, play: overrtmfptest.Loopback{}})
 }
 
 func TestToRTMPInMemory(t *testing.T) {
@@ -25,7 +26,7 @@ func TestToRTMPInMemory(t *testing.T) {
 
 func TestToRTMPOverLoopback(t *testing.T) {
 	t.Parallel()
-	netconntest.Run(t, across{publish: loopback{}, play: overrtmptest.Loopback{}})
+	netconntest.Run(t, across{publish: overrtmfptest.Loopback{}, play: overrtmptest.Loopback{}})
 }
 
 // across has a server for publishers and another for everybody else, which ask the same handler.

@@ -166,10 +166,14 @@ func (*directServer) Introduce(_ netconn.IntroduceRequest, reply *netconn.Reply[
 	reply.Give(netconn.IntroduceAnswer{Err: errNotDirect})
 }
 
-func (*directServer) Moved(*netconn.Conn, netconn.Far)      {}
-func (*directServer) Unpublished(*netconn.Conn, string)     {}
-func (*directServer) Refused(*netconn.Conn, netconn.Status) {}
-func (*directServer) Disconnected(*netconn.Conn, error)     {}
+func (*directServer) Moved(*netconn.Conn, netconn.Far)  {}
+func (*directServer) Unpublished(*netconn.Conn, string) {}
+
+// SharedObject and Published have nothing to tell: a direct stream has no shared objects, and its far end publishes nothing.
+func (*directServer) SharedObject(*netconn.Conn, *netconn.SharedObjectMessage) {}
+func (*directServer) Published(*netconn.Conn, netconn.PublishRequest)          {}
+func (*directServer) Refused(*netconn.Conn, netconn.Status)                    {}
+func (*directServer) Disconnected(*netconn.Conn, error)                        {}
 
 // DirectStream is what a peer publishes, as the client plays it.
 type DirectStream struct {

@@ -78,24 +78,24 @@ func TestBarrierOfAFarEndIsKept(t *testing.T) {
 		p, _ := viewing(t, s)
 		var data, video *rtmfp.SendFlow
 		w.do(func() {
-			data, video = w.open(1), w.open(1)
-			w.put(video, picture(0))
-			w.put(video, flowSync(7, 2))
-			w.put(video, picture(40))
+			data, video = w.OpenFlow(1), w.OpenFlow(1)
+			w.Put(video, picture(0))
+			w.Put(video, flowSync(7, 2))
+			w.Put(video, picture(40))
 		})
 		p.Expect("1 video @0 170100000001")
 		time.Sleep(time.Second)
 		p.ExpectNothing() // the other flow has not come to the barrier
 
 		w.do(func() {
-			w.put(data, cue(t, 20, "before"))
-			w.put(data, flowSync(7, 2))
-			w.put(data, cue(t, 50, "after"))
+			w.Put(data, cue(t, 20, "before"))
+			w.Put(data, flowSync(7, 2))
+			w.Put(data, cue(t, 50, "after"))
 		})
 		p.Expect("1 data @20 before", "1 data @50 after", "1 video @40 170100000001")
 		w.do(func() {
-			w.put(video, flowSync(7, 1)) // alone, it waits for nobody
-			w.put(video, picture(80))
+			w.Put(video, flowSync(7, 1)) // alone, it waits for nobody
+			w.Put(video, picture(80))
 		})
 		p.Expect("1 video @80 170100000001")
 		p.ExpectNothing()
@@ -110,10 +110,10 @@ func TestBarrierOpensWhenTooFewFlowsAreLeft(t *testing.T) {
 		p, _ := viewing(t, s)
 		var data, video *rtmfp.SendFlow
 		w.do(func() {
-			data, video = w.open(1), w.open(1)
-			w.put(data, cue(t, 0, "here"))
-			w.put(video, flowSync(7, 4)) // control, commands, data, video
-			w.put(video, picture(40))
+			data, video = w.OpenFlow(1), w.OpenFlow(1)
+			w.Put(data, cue(t, 0, "here"))
+			w.Put(video, flowSync(7, 4)) // control, commands, data, video
+			w.Put(video, picture(40))
 		})
 		p.Expect("1 data @0 here")
 		p.ExpectNothing()
@@ -129,14 +129,14 @@ func TestFlowsWithoutAPlaceAreRejected(t *testing.T) {
 		p.CreateStream(1)
 		before := s.front.Stats().FlowsRejected.Load()
 		for name, c := range map[string]rtmfp.FlowConfig{
-			"a stream that does not exist":    {Metadata: metadataOf(5), Return: w.control},
+			"a stream that does not exist":    {Metadata: metadataOf(5), Return: w.Control},
 			"a stream of no connection":       {Metadata: metadataOf(1)},
 			"another connection":              {Metadata: metadataOf(0)},
-			"no metadata":                     {Return: w.control},
-			"another signature":               {Metadata: []byte("GC\x04\x00"), Return: w.control},
-			"no stream in the metadata":       {Metadata: []byte("TC\x00\x00"), Return: w.control},
-			"a stream of more than 24 bits":   {Metadata: metadataOf(1 << 24), Return: w.control},
-			"a number that ends in the midst": {Metadata: []byte("TC\x04\x81"), Return: w.control},
+			"no metadata":                     {Return: w.Control},
+			"another signature":               {Metadata: []byte("GC\x04\x00"), Return: w.Control},
+			"no stream in the metadata":       {Metadata: []byte("TC\x00\x00"), Return: w.Control},
+			"a stream of more than 24 bits":   {Metadata: metadataOf(1 << 24), Return: w.Control},
+			"a number that ends in the midst": {Metadata: []byte("TC\x04\x81"), Return: w.Control},
 		} {
 			ended := make(chan error, 1)
 			c.Handler = rtmfp.SendFuncs{OnEnded: func(_ *rtmfp.SendFlow, err error) { ended <- err }}
@@ -146,7 +146,7 @@ func TestFlowsWithoutAPlaceAreRejected(t *testing.T) {
 					ended <- err
 					return
 				}
-				w.put(f, cue(t, 0, "hello"))
+				w.Put(f, cue(t, 0, "hello"))
 			})
 			var exception *rtmfp.ExceptionError
 			if err := netconntest.Await(t, "exception", ended); !errors.As(err, &exception) || exception.Code != 0 {
@@ -196,11 +196,11 @@ func TestTooManyFlowsEndTheConnectionOfWhoOpensThem(t *testing.T) {
 		c := netconntest.Await(t, "client", room.Came)
 		w.do(func() {
 			for range 10_000 {
-				f, err := w.session.OpenFlow(rtmfp.FlowConfig{Metadata: metadataOf(0), Return: w.control})
+				f, err := w.session.OpenFlow(rtmfp.FlowConfig{Metadata: metadataOf(0), Return: w.Control})
 				if err != nil {
 					return
 				}
-				w.put(f, netconn.Message{Type: netconn.TypeUserControl, Payload: make([]byte, 6)})
+				w.Put(f, netconn.Message{Type: netconn.TypeUserControl, Payload: make([]byte, 6)})
 			}
 		})
 		if gone := netconntest.Await(t, "end of the client", room.Gone); gone != c {

@@ -117,7 +117,7 @@ type librtmfp struct {
 func newLibrtmfp(t *testing.T, s *server) *librtmfp {
 	t.Helper()
 	l := &librtmfp{t: t, flows: make(map[uint64]*rtmfp.SendFlow), came: make(chan netconn.Message, 1000)}
-	c := s.site().config
+	c := s.Site().Config
 	key, err := flash.GenerateKey(rand.Reader, flash.Group2)
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,11 @@ func deepAMF(depth int) []byte {
 	return append(bytes.Repeat([]byte{0x0A, 0, 0, 0, 1}, depth), 5)
 }
 
+// sharedObject is a message about the shared object x, up to the length of its event.
+func sharedObject(event byte) []byte {
+	return append([]byte{0, 1, 'x'}, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, event)
+}
+
 func TestBadMessagesEndTheirSenderAlone(t *testing.T) {
 	name := []byte{2, 0, 1, 'x'}
 	cases := map[string]struct {
@@ -33,6 +38,8 @@ func TestBadMessagesEndTheirSenderAlone(t *testing.T) {
 		"deep arrays":                   {false, message(netconn.TypeCommandAMF0, append(bytes.Clone(name), deepAMF(10_000)...)...)},
 		"an array that says it is huge": {false, message(netconn.TypeCommandAMF0, 0x0A, 0xFF, 0xFF, 0xFF, 0xFF)},
 		"a message of 16 MB":            {false, message(netconn.TypeCommandAMF0, make([]byte, 15<<20)...)},
+		"a cut shared object message":   {true, message(netconn.TypeSharedObjectAMF0, name...)},
+		"a shared object's huge event":  {true, message(netconn.TypeSharedObjectAMF0, append(sharedObject(3), 0xFF, 0xFF, 0xFF, 0xFF, 0)...)},
 		"garbage after connect":         {true, message(netconn.TypeCommandAMF0, 0x0A, 0xFF, 0xFF, 0xFF, 0xFF)},
 		"16 MB after connect":           {true, message(netconn.TypeCommandAMF0, make([]byte, 15<<20)...)},
 	}
@@ -93,7 +100,7 @@ func TestUselessMessagesChangeNothing(t *testing.T) {
 				userControl(3, uint32(i), 1), userControl(uint16(i), 1, 2), userControl(41, 0, 0), userControl(6, 1), message(4), message(4, 0),
 				command("_result", float64(i), nil, "?"), command("_error", -1, nil), command("onStatus", 0, nil, nil),
 				command("deleteStream", 0, nil, float64(i)), command("play", 0, nil, "film"), command("publish", 0, nil, "film"),
-				message(netconn.TypeSharedObjectAMF0, 1, 2, 3), message(netconn.TypeVideo, 0x17, 1),
+				message(netconn.TypeSharedObjectAMF0, append(sharedObject(byte(i)), 0, 0, 0, 0)...), message(netconn.TypeVideo, 0x17, 1),
 			)
 		}
 		a.alive()

@@ -74,6 +74,7 @@ type link struct {
 	dead   bool // nothing is run any more
 	media  map[uint32]*playing
 	views  map[uint32]*deliveryCounters
+	noted  netconn.Traffic // as note has found it
 }
 
 // newLink makes a link, on any goroutine. It is put on its session by carrier.add.

@@ -52,7 +52,7 @@ func audience(t *testing.T, c overrtmfp.Config) (*netconntest.Room, *server, *st
 func (w *rawClient) stop(messageType uint8) {
 	w.do(func() {
 		for f, types := range w.brings {
-			if f != w.control && slices.Contains(types, messageType) {
+			if f != w.Control && slices.Contains(types, messageType) {
 				f.SetCapacity(0)
 				f.Pause()
 			}

@@ -212,9 +212,3 @@ func (l *link) DeliveryStats(streamID uint32) (netconn.DeliveryStats, bool) {
 		Groups: d.groups.Load(), QueuedBytes: int(l.queued.Load()), RoundTrip: time.Duration(l.rtt.Load()),
 	}, true
 }
-
-// note keeps what others may read of the session.
-func (l *link) note() {
-	l.rtt.Store(int64(l.session.Stats().RTT))
-	l.queued.Store(int64(l.session.Queued()))
-}

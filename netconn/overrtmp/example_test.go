@@ -36,7 +36,11 @@ func (h hall) Call(_ *netconn.Conn, _ netconn.CallRequest, reply *netconn.Reply[
 func (h hall) Introduce(_ netconn.IntroduceRequest, reply *netconn.Reply[netconn.IntroduceAnswer]) {
 	reply.Give(netconn.IntroduceAnswer{})
 }
-func (h hall) Moved(*netconn.Conn, netconn.Far)  {}
+func (h hall) Moved(*netconn.Conn, netconn.Far)                         {}
+func (h hall) SharedObject(*netconn.Conn, *netconn.SharedObjectMessage) {}
+
+func (h hall) Published(*netconn.Conn, netconn.PublishRequest) {}
+
 func (h hall) Unpublished(*netconn.Conn, string) {}
 
 func (h hall) Refused(*netconn.Conn, netconn.Status) {}

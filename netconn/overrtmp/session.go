@@ -157,6 +157,12 @@ func (s *session) Pull() {
 // Heard returns the bytes that have come, and whether the reader is reading.
 func (s *session) Heard() (uint64, bool) { return s.conn.BytesReceived(), !s.paused.Load() }
 
+// Traffic tells what the socket has carried. What waits for it counts as data, whatever it is; media waits in its stream.
+func (s *session) Traffic(t *netconn.Traffic) {
+	t.BytesIn, t.BytesOut = s.conn.BytesReceived(), s.conn.BytesSent()
+	t.QueuedData.Bytes = uint64(s.conn.Pending())
+}
+
 // Resume wakes the reader that Receive has paused.
 func (s *session) Resume() {
 	select {

@@ -1,0 +1,208 @@
+package apps
+
+import (
+	"errors"
+
+	"afterglow/amf"
+	"afterglow/netconn"
+	"afterglow/sharedobjects"
+)
+
+// proxied is the owner of a shared object that belongs to another instance: the object here is a copy, whose clients'
+// wishes go to the owner (server-side-api 2.5, proxied objects).
+type proxied struct {
+	object  *SharedObject
+	remote  remoteObject
+	waiting map[string][]*Client // who asked for a property to change, by property; nil for the application
+}
+
+// remoteObject is what a proxied object needs of its owner: a netconn.RemoteSharedObject, or none.
+type remoteObject interface {
+	Set(name string, v amf.Value) error
+	Delete(name string) error
+	Send(handler string, args ...amf.Value) error
+	Close() error
+}
+
+// errIdle is what becomes of changes while there is no connection to the owner.
+var errIdle = errors.New("the shared object's owner is not connected")
+
+// unowned discards what is asked of an owner that is not connected.
+type unowned struct{}
+
+func (unowned) Set(string, amf.Value) error     { return errIdle }
+func (unowned) Delete(string) error             { return errIdle }
+func (unowned) Send(string, ...amf.Value) error { return errIdle }
+func (unowned) Close() error                    { return nil }
+
+// ErrObjectInUse says that a shared object cannot be made a proxy any more: clients or the application use it already.
+var ErrObjectInUse = errors.New("the shared object is in use already")
+
+// ProxySharedObject returns an object that has its owner elsewhere. Until Attach names the owner, and after its connection
+// has ended, what is asked of the object is discarded. It belongs to the instance's goroutine.
+func (i *Instance) ProxySharedObject(name string, persistent bool) (*SharedObject, error) {
+	key := objectKey{persistent, name}
+	if o := i.objects[key]; o != nil {
+		if o.owner == nil {
+			return nil, ErrObjectInUse
+		}
+		o.held++
+		return o, nil
+	}
+	if err := sharedobjects.ValidName(name); err != nil {
+		return nil, err
+	}
+	if len(i.objects) >= i.settings().SharedObjects.MaxObjects {
+		return nil, ErrTooManyObjects
+	}
+	// The copy is never stored: the owner does that.
+	o := i.keep(key, sharedobjects.New(name, i.objectLimits()))
+	o.manual = true
+	o.owner = &proxied{object: o, remote: unowned{}, waiting: make(map[string][]*Client)}
+	o.held++
+	return o, nil
+}
+
+// Proxied says whether the object has its owner elsewhere.
+func (o *SharedObject) Proxied() bool { return o.owner != nil }
+
+// Attach follows the owner's object over a connection. It belongs to the instance's goroutine.
+func (o *SharedObject) Attach(client *netconn.Client) error {
+	p := o.owner
+	if p == nil || o.closed {
+		return ErrObjectClosed
+	}
+	_ = p.remote.Close()
+	var remote *netconn.RemoteSharedObject
+	do := func(f func()) {
+		o.instance.Do(func() {
+			if !o.closed && p.remote == remoteObject(remote) {
+				f()
+			}
+		})
+	}
+	options := netconn.SharedObjectOptions{
+		Persistent: o.key.persistent,
+		Sync: func(changes []netconn.SyncChange) {
+			values := make([]amf.Value, len(changes)) // as they are with this message
+			for n, c := range changes {
+				values[n], _ = remote.Get(c.Name)
+			}
+			do(func() { p.synced(changes, values) })
+		},
+		Message: func(handler string, args []amf.Value) { do(func() { p.message(handler, args) }) },
+		Status: func(s netconn.Status) {
+			do(func() { o.instance.log().Warn("proxied shared object", "object", o.key.name, "status", s) })
+		},
+	}
+	ready := make(chan struct{})
+	sync := options.Sync
+	options.Sync = func(changes []netconn.SyncChange) { <-ready; sync(changes) }
+	var err error
+	remote, err = client.SharedObject(o.key.name, options)
+	close(ready)
+	if err != nil {
+		p.remote = unowned{}
+		return err
+	}
+	p.remote = remote
+	return nil
+}
+
+// Detach tells that the connection to the owner has ended.
+func (o *SharedObject) Detach() {
+	if o.owner != nil {
+		o.owner.remote = unowned{}
+		clear(o.owner.waiting)
+	}
+}
+
+// forward passes on what a client wants.
+func (p *proxied) forward(c *Client, m *netconn.SharedObjectMessage) {
+	const mostWaiting = 1000
+	for _, e := range m.Events {
+		var err error
+		switch {
+		case e.Type == netconn.SOSend:
+			_ = p.remote.Send(e.Name, e.Args...)
+			continue
+		case e.Type == netconn.SORequestChange && e.Value != nil && e.Value != amf.Undefined:
+			err = p.remote.Set(e.Name, e.Value)
+		default:
+			err = p.remote.Delete(e.Name)
+		}
+		if err == nil && len(p.waiting[e.Name]) < mostWaiting {
+			p.waiting[e.Name] = append(p.waiting[e.Name], c)
+		}
+	}
+}
+
+// synced takes over what the owner has said, and tells the clients here.
+func (p *proxied) synced(changes []netconn.SyncChange, values []amf.Value) {
+	o := p.object
+	o.state.Begin()
+	var all []netconn.SharedObjectEvent
+	for n, c := range changes {
+		all = append(all, p.take(c, values[n])...)
+	}
+	o.state.Commit()
+	o.broadcast(nil, all...)
+	if o.listener.Sync != nil {
+		o.listener.Sync(changes)
+	}
+}
+
+// take makes the copy what the owner says, and returns what the clients are told: who asked for it sees success.
+func (p *proxied) take(c netconn.SyncChange, value amf.Value) []netconn.SharedObjectEvent {
+	o := p.object
+	switch {
+	case c.Code == netconn.SyncCleared:
+		o.state.Clear()
+		return []netconn.SharedObjectEvent{{Type: netconn.SOClear}}
+	case c.Code == netconn.SyncDeleted || value == nil:
+		o.state.Delete(c.Name)
+		p.asker(c.Name)
+		return []netconn.SharedObjectEvent{{Type: netconn.SORemove, Name: c.Name}}
+	}
+	if _, err := o.state.Set(c.Name, value); err != nil {
+		o.instance.log().Warn("proxied shared object", "object", o.key.name, "property", clip(c.Name), "reason", err)
+		return nil
+	}
+	var who *Client
+	if c.Code == netconn.SyncSucceeded || c.Code == netconn.SyncRejected {
+		who = p.asker(c.Name)
+	}
+	change := netconn.SharedObjectEvent{Type: netconn.SOChange, Name: c.Name, Value: value}
+	if c.Code != netconn.SyncSucceeded || who == nil || !o.followedBy(who) {
+		return []netconn.SharedObjectEvent{change}
+	}
+	version := o.state.Version()
+	who.SendSharedObject(o.update(version, []netconn.SharedObjectEvent{{Type: netconn.SOSuccess, Name: c.Name}}))
+	u := o.update(version, []netconn.SharedObjectEvent{change})
+	for f := range o.followers {
+		if f != who {
+			f.SendSharedObject(u)
+		}
+	}
+	return nil
+}
+
+// asker is who asked first for a property to change, of those that have no answer yet.
+func (p *proxied) asker(name string) *Client {
+	waiting := p.waiting[name]
+	if len(waiting) == 0 {
+		return nil
+	}
+	if p.waiting[name] = waiting[1:]; len(waiting) == 1 {
+		delete(p.waiting, name)
+	}
+	return waiting[0]
+}
+
+// message passes on what somebody sends to all.
+func (p *proxied) message(handler string, args []amf.Value) {
+	p.object.broadcast(nil, netconn.SharedObjectEvent{Type: netconn.SOSend, Name: handler, Args: args})
+	if p.object.listener.Message != nil {
+		p.object.listener.Message(nil, handler, args)
+	}
+}
