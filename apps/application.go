@@ -205,6 +205,13 @@ func (c *Client) Accept() netconn.ConnectAnswer {
 	return netconn.ConnectAnswer{Rights: rights, Delivery: d, BWDone: true}
 }
 
+// limit sets the bandwidth of a client for whom the application has set none.
+func (c *Client) limit(b configs.Bandwidth) {
+	if c.Bandwidth() == (netconn.Bandwidth{}) {
+		c.SetBandwidth(netconn.Bandwidth{ToClient: int(b.ToClient), ToServer: int(b.ToServer)})
+	}
+}
+
 // Redirect is the answer that turns a client away and tells it the URL to connect to instead. Flash leaves it to the
 // application's own code to do so.
 func (*Client) Redirect(to string) netconn.ConnectAnswer {

@@ -314,6 +314,7 @@ func (i *Instance) finish() {
 		delete(i.app.instances, i.name)
 		i.mailbox.end()
 		close(i.ended)
+		s.stats.Instances.Add(-1)
 	}
 	s.mu.Unlock()
 	later := i.later

@@ -127,20 +127,21 @@ func TestWhatSomebodyWhoHasGoneWantedIsForgotten(t *testing.T) {
 
 func TestALockIsBrokenWhenClientsWaitTooLong(t *testing.T) {
 	atTable(t, func(c *configs.Config) { c.SharedObjects.LockTimeout = 3 * time.Second }, func(t *testing.T, b *table) {
-		one := b.peer()
-		follows(one)
+		one, two := b.peer(), b.peer()
+		follows(one, two)
 		o := b.object("x", false)
 		b.on(func() {
 			o.Lock()
 			o.Lock()
 			_ = o.Set("k", "script")
 		})
-		time.Sleep(time.Hour) // for which nobody waits
+		time.Sleep(10 * time.Second) // for which nobody waits
 		about(one, 0, want("l", 1.0))
 		time.Sleep(3*time.Second - time.Millisecond)
-		one.ExpectNothing()
+		two.ExpectNothing()
 		time.Sleep(time.Millisecond)
 		one.Expect(`0 object x@1, change k "script"`, "0 object x@2, success l")
+		two.Expect(`0 object x@1, change k "script"`, "0 object x@2, change l 1")
 		b.on(func() {
 			if n := o.Unlock(); n != -1 {
 				t.Errorf("the broken lock: %d", n)
@@ -156,7 +157,7 @@ func TestALockIsBrokenWhenClientsWaitTooLong(t *testing.T) {
 		b.on(func() { o.Unlock() }) // in time
 		one.Expect("0 object x@3, success l")
 		b.on(func() { o.Lock() })
-		time.Sleep(time.Hour)
+		time.Sleep(10 * time.Second)
 		if n := b.house.log.count("lock of a shared object broken"); n != 1 {
 			t.Errorf("a lock for which nobody waits is broken")
 		}
@@ -165,8 +166,8 @@ func TestALockIsBrokenWhenClientsWaitTooLong(t *testing.T) {
 
 func TestALockTakenByAListenerHoldsWhoIsNext(t *testing.T) {
 	atTable(t, func(c *configs.Config) { c.SharedObjects.LockTimeout = 3 * time.Second }, func(t *testing.T, b *table) {
-		one := b.peer()
-		follows(one)
+		one, two := b.peer(), b.peer()
+		follows(one, two)
 		o := b.object("x", false)
 		b.on(func() {
 			o.Listen(apps.SharedObjectListener{Sync: func([]netconn.SyncChange) { o.Lock() }})
@@ -177,12 +178,15 @@ func TestALockTakenByAListenerHoldsWhoIsNext(t *testing.T) {
 		about(one, 0, want("c", 3.0))
 		b.on(func() { o.Unlock() })
 		one.Expect("0 object x@1, success a")
-		one.ExpectNothing()
+		two.Expect("0 object x@1, change a 1")
+		two.ExpectNothing()
 		b.on(func() { o.Unlock() })
 		one.Expect("0 object x@2, success b")
-		one.ExpectNothing()
+		two.Expect("0 object x@2, change b 2")
+		two.ExpectNothing()
 		time.Sleep(3 * time.Second) // of this one, too
 		one.Expect("0 object x@3, success c")
+		two.Expect("0 object x@3, change c 3")
 	})
 }
 

@@ -89,8 +89,8 @@ func (o *SharedObject) follow(c *Client, version uint32) {
 	c.follows[o] = struct{}{}
 	o.followers[c] = struct{}{}
 	events := []netconn.SharedObjectEvent{{Type: netconn.SOUseSuccess}}
-	if !o.key.persistent {
-		version = 0 // those of an earlier object of the name mean nothing
+	if !o.state.Persistent() {
+		version = 0 // those of an earlier object of the name, or of an earlier copy of its owner's, mean nothing
 	}
 	events = append(events, eventsOf(o.state.Changes(version))...)
 	// What is under a lock has not happened yet for anybody, and comes again with its end.

@@ -14,12 +14,12 @@ import (
 
 // outgoing makes an Outgoing to the instance far that ends with the test.
 func (s *scene) outgoing() (*apps.Outgoing, *heard, *apps.Instance) {
-	remote := s.enter("far")
+	far := s.enterFar()
 	told := new(heard)
 	var out *apps.Outgoing
-	s.do(func() { out = s.near.Outgoing(remote, told.status) })
+	s.do(func() { out = s.near.Outgoing(s.remote, told.status) })
 	s.t.Cleanup(func() { s.do(out.Close) })
-	return out, told, s.instance("far")
+	return out, told, far
 }
 
 func TestAStreamIsPublishedOnAnotherServer(t *testing.T) {
@@ -71,6 +71,11 @@ func TestAnotherStreamCanBeAttachedMeanwhile(t *testing.T) {
 		s.do(func() { out.Attach("b") })
 		viewer.expect(t, "video config 5.001s", "key b0 5.001s", "inter b1 5.041s")
 		s.do(out.Detach)
+		for _, info := range s.near.Hub().Streams() {
+			if info.Subscribers > 0 {
+				t.Errorf("%s is still followed", info.Name)
+			}
+		}
 		write(t, b, inter("b2", 110))
 		viewer.expect(t)
 		a.Close()
@@ -122,7 +127,7 @@ func TestAnEvictedPublicationEnds(t *testing.T) {
 
 func TestPublishingAgainWaitsForTheEndBefore(t *testing.T) {
 	onStage(t, nil, func(t *testing.T, s *scene) {
-		out, told, _ := s.outgoing()
+		out, told, far := s.outgoing()
 		s.do(func() {
 			out.Publish("x", "live")
 			out.Unpublish()
@@ -133,6 +138,15 @@ func TestPublishingAgainWaitsForTheEndBefore(t *testing.T) {
 			out.Unpublish()
 			out.Publish("x", "live")
 		})
+		told.expect(t, "Unpublish.Success x", "Publish.Start x")
+		in := publish(t, s.near, "in")
+		s.do(func() { out.Attach("in") })
+		held := clientsOf(t, far)[0]
+		held.Hold()
+		write(t, in, key(strings.Repeat("x", 6<<20), 0))
+		s.do(func() { out.Publish("x", "live") })
+		held.Release()
+		synctest.Wait()
 		told.expect(t, "Unpublish.Success x", "Publish.Start x")
 		s.do(func() { out.Publish("y", "live") })
 		told.expect(t, "Unpublish.Success x", "Publish.Start y")
@@ -243,17 +257,20 @@ func TestTheEndOfTheConnectionEndsPublishing(t *testing.T) {
 func TestClosingEndsWhatIsPublished(t *testing.T) {
 	onStage(t, nil, func(t *testing.T, s *scene) {
 		out, told, far := s.outgoing()
-		s.do(func() { out.Publish("x", "live") })
+		s.do(func() { out.Attach("in"); out.Publish("x", "live") })
 		told.lines()
-		s.do(func() { out.Close(); out.Close() })
+		s.do(func() {
+			out.Close()
+			for _, info := range s.near.Hub().Streams() {
+				t.Errorf("%s is held", info.Name)
+			}
+			out.Close()
+		})
 		told.expect(t)
 		s.do(func() {
 			if far.Hub().Publisher("x") != nil || out.Publish("x", "live") || out.Send("onText") {
 				t.Error("it goes on")
 			}
 		})
-		for _, info := range s.near.Hub().Streams() {
-			t.Errorf("%s is held", info.Name)
-		}
 	})
 }

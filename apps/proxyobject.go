@@ -2,6 +2,7 @@ package apps
 
 import (
 	"errors"
+	"slices"
 
 	"afterglow/amf"
 	"afterglow/netconn"
@@ -140,51 +141,79 @@ func (p *proxied) forward(c *Client, m *netconn.SharedObjectMessage) {
 // synced takes over what the owner has said, and tells the clients here.
 func (p *proxied) synced(changes []netconn.SyncChange, values []amf.Value) {
 	o := p.object
+	var news proxyNews
 	o.state.Begin()
-	var all []netconn.SharedObjectEvent
 	for n, c := range changes {
-		all = append(all, p.take(c, values[n])...)
+		p.take(c, values[n], &news)
 	}
 	o.state.Commit()
-	o.broadcast(nil, all...)
+	news.tell(o)
 	if o.listener.Sync != nil {
 		o.listener.Sync(changes)
 	}
 }
 
-// take makes the copy what the owner says, and returns what the clients are told: who asked for it sees success.
-func (p *proxied) take(c netconn.SyncChange, value amf.Value) []netconn.SharedObjectEvent {
+// take makes the copy what the owner says.
+func (p *proxied) take(c netconn.SyncChange, value amf.Value, news *proxyNews) {
 	o := p.object
 	switch {
 	case c.Code == netconn.SyncCleared:
 		o.state.Clear()
-		return []netconn.SharedObjectEvent{{Type: netconn.SOClear}}
+		news.add(netconn.SharedObjectEvent{Type: netconn.SOClear}, nil)
+		return
 	case c.Code == netconn.SyncDeleted || value == nil:
 		o.state.Delete(c.Name)
 		p.asker(c.Name)
-		return []netconn.SharedObjectEvent{{Type: netconn.SORemove, Name: c.Name}}
+		news.add(netconn.SharedObjectEvent{Type: netconn.SORemove, Name: c.Name}, nil)
+		return
 	}
 	if _, err := o.state.Set(c.Name, value); err != nil {
 		o.instance.log().Warn("proxied shared object", "object", o.key.name, "property", clip(c.Name), "reason", err)
-		return nil
+		return
 	}
 	var who *Client
-	if c.Code == netconn.SyncSucceeded || c.Code == netconn.SyncRejected {
+	switch c.Code {
+	case netconn.SyncSucceeded:
 		who = p.asker(c.Name)
+	case netconn.SyncRejected:
+		p.asker(c.Name)
 	}
-	change := netconn.SharedObjectEvent{Type: netconn.SOChange, Name: c.Name, Value: value}
-	if c.Code != netconn.SyncSucceeded || who == nil || !o.followedBy(who) {
-		return []netconn.SharedObjectEvent{change}
+	news.add(netconn.SharedObjectEvent{Type: netconn.SOChange, Name: c.Name, Value: value}, who)
+}
+
+// proxyNews is what one message of the owner means to the clients here.
+type proxyNews struct {
+	events []netconn.SharedObjectEvent
+	own    map[*Client][]int // which of them are success to a client, who asked for it
+}
+
+func (n *proxyNews) add(e netconn.SharedObjectEvent, asker *Client) {
+	if asker != nil {
+		if n.own == nil {
+			n.own = make(map[*Client][]int)
+		}
+		n.own[asker] = append(n.own[asker], len(n.events))
+	}
+	n.events = append(n.events, e)
+}
+
+func (n *proxyNews) tell(o *SharedObject) {
+	if len(n.events) == 0 {
+		return
 	}
 	version := o.state.Version()
-	who.SendSharedObject(o.update(version, []netconn.SharedObjectEvent{{Type: netconn.SOSuccess, Name: c.Name}}))
-	u := o.update(version, []netconn.SharedObjectEvent{change})
-	for f := range o.followers {
-		if f != who {
-			f.SendSharedObject(u)
+	all := o.update(version, n.events)
+	for c := range o.followers {
+		if len(n.own[c]) == 0 {
+			c.SendSharedObject(all)
+			continue
 		}
+		events := slices.Clone(n.events)
+		for _, at := range n.own[c] {
+			events[at] = netconn.SharedObjectEvent{Type: netconn.SOSuccess, Name: events[at].Name}
+		}
+		c.SendSharedObject(o.update(version, events))
 	}
-	return nil
 }
 
 // asker is who asked first for a property to change, of those that have no answer yet.

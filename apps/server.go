@@ -38,6 +38,10 @@ type Stats struct {
 	Accepted atomic.Uint64 // connects accepted
 	Rejected atomic.Uint64 // connects rejected
 	Clients  atomic.Int64  // clients now
+	// Instances and SharedObjects are how many are in use now.
+	Instances, SharedObjects atomic.Int64
+	// Problems counts errors and warnings of applications' scripts.
+	Problems atomic.Uint64
 }
 
 // Server has the applications. It is a netconn.Handler.
@@ -180,6 +184,7 @@ func (s *Server) newInstance(a *application, name string) *Instance {
 		i.stored = s.options.SharedObjects.Instance(a.name, name)
 	}
 	a.instances[name] = i
+	s.stats.Instances.Add(1)
 	return i
 }
 
@@ -266,6 +271,9 @@ func (s *Server) decided(c *Client, err error) {
 		s.stats.Accepted.Add(1)
 		s.stats.Clients.Add(1)
 		s.log.Info("connect", "client", c.ID(), "remote", c.Far().Address, "protocol", c.Far().Protocol, "app", i.Name(), "agent", clip(c.request.FlashVer))
+		if b := i.settings().Bandwidth; b.ToClient > 0 || b.ToServer > 0 {
+			c.limit(b)
+		}
 		i.Do(func() { i.enter(c) })
 	case err == nil:
 		i.Do(func() { i.missed(c) })

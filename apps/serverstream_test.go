@@ -210,6 +210,20 @@ func TestCirclesAreRefused(t *testing.T) {
 	})
 }
 
+func TestAStreamOfTheServersCanBeASource(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s *scene) {
+		in := publish(t, s.near, "in")
+		a, _ := s.server("a")
+		b, told := s.server("b")
+		s.play(a, live("in"))
+		s.play(b, live("a"))
+		told.expect(t, "Publish.Start b", "Play.Reset a", "Play.Start a")
+		viewer := view(t, s.near, "b")
+		write(t, in, key("x", 0))
+		viewer.expect(t, "key x 0s")
+	})
+}
+
 func TestNamesThatAreNoneAreRefused(t *testing.T) {
 	onStage(t, nil, func(t *testing.T, s *scene) {
 		out, told := s.server("out")
@@ -321,6 +335,11 @@ func TestClosingEndsWhatPlays(t *testing.T) {
 		told.lines()
 		s.do(func() {
 			out.Close()
+			for _, info := range s.near.Hub().Streams() {
+				if info.Subscribers > 0 {
+					t.Errorf("%s is still played", info.Name)
+				}
+			}
 			if err := in.Write(key("a", 0)); err != nil || s.near.Hub().Publisher("out") != nil {
 				t.Error("the name is still published")
 			}
@@ -328,11 +347,6 @@ func TestClosingEndsWhatPlays(t *testing.T) {
 		})
 		if told.expect(t); s.play(out, live("in")) || s.near.Hub().Publisher("out") != nil {
 			t.Error("a closed stream plays")
-		}
-		for _, info := range s.near.Hub().Streams() {
-			if info.Subscribers > 0 {
-				t.Errorf("%s is still played", info.Name)
-			}
 		}
 	})
 }
@@ -380,13 +394,28 @@ func TestRemoteStreamsArePlayedHere(t *testing.T) {
 		in = publish(t, far, "in")
 		write(t, in, key("c", 0))
 		told.expect(t, "Play.PublishNotify in")
-		if got := viewer.lines(); len(got) != 1 {
-			t.Errorf("saw %q", got)
-		}
+		viewer.expect(t, "key c 121ms")
+		view(t, s.near, "out").expect(t, "key c 121ms")
 		remote.Close()
 		<-remote.Done()
 		synctest.Wait()
 		told.expect(t, "Play.Failed in", "Play.Complete in", "Play.Stop in", "Unpublish.Success out")
+	})
+}
+
+func TestAudioAndVideoOfARemoteStreamCanBeLeftOut(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s *scene) {
+		in := publish(t, s.enterFar(), "in")
+		out, _ := s.server("out")
+		viewer := view(t, s.near, "out")
+		src := live("in")
+		src.Remote = s.remote
+		s.do(func() { out.ReceiveVideo(false); out.Play(src) })
+		write(t, in, config(0), key("a", 10), sound("b", 20))
+		viewer.expect(t, "publish", "video config 0s", "sound b 20ms")
+		s.do(func() { out.ReceiveVideo(true); out.ReceiveAudio(false) })
+		write(t, in, inter("c", 40), sound("d", 40), key("e", 80), inter("f", 120))
+		viewer.expect(t, "key e 80ms", "inter f 120ms")
 	})
 }
 

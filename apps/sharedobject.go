@@ -115,6 +115,7 @@ func (i *Instance) keep(key objectKey, state *sharedobjects.Object) *SharedObjec
 		i.objects = make(map[objectKey]*SharedObject)
 	}
 	i.objects[key] = o
+	i.app.server.stats.SharedObjects.Add(1)
 	i.publishInfo()
 	return o
 }
@@ -282,6 +283,7 @@ func (o *SharedObject) drop() {
 	o.discard()
 	o.unlockAll()
 	o.closed = true
+	o.instance.app.server.stats.SharedObjects.Add(-1)
 	if o.key.persistent && o.instance.stored != nil && o.owner == nil {
 		o.instance.stored.Release(o.state)
 	}

@@ -51,6 +51,13 @@ type scene struct {
 	stage  *stage
 	client *netconn.Client
 	near   *apps.Instance
+	remote *netconn.Client // to the instance far, see enterFar
+}
+
+// enterFar connects to the instance far, which it returns, as to another server.
+func (s *scene) enterFar() *apps.Instance {
+	s.remote = s.enter("far")
+	return s.instance("far")
 }
 
 // enter connects to an instance of the stage.

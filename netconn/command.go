@@ -22,6 +22,7 @@ type command struct {
 	object      amf.Value
 	args        []amf.Value
 	streamID    uint32
+	message     Message // as it came
 }
 
 // decodeOptions bound what one command or data message costs to decode.
@@ -46,7 +47,7 @@ func parseCommand(m Message) (*command, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: the name of a command is %s", ErrProtocol, amf.Format(values[0]))
 	}
-	c := &command{name: name, streamID: m.StreamID}
+	c := &command{name: name, streamID: m.StreamID, message: m}
 	if len(values) > 1 {
 		c.transaction, _ = values[1].(float64)
 	}

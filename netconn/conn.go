@@ -57,10 +57,13 @@ type Conn struct {
 	pings     pings
 	heard     atomic.Int64 // when the far end last sent something, nanoseconds since created
 
-	request  atomic.Pointer[ConnectRequest] // set once the client has asked
-	accepted atomic.Bool
-	rights   atomic.Pointer[Rights]
-	value    atomic.Value // what the Handler attached
+	request        atomic.Pointer[ConnectRequest] // set once the client has asked
+	connectMessage atomic.Pointer[Message]        // the same as it came, until it is answered
+	accepted       atomic.Bool
+	rights         atomic.Pointer[Rights]
+	value          atomic.Value // what the Handler attached
+
+	ending ending
 
 	peerAddresses atomic.Pointer[[]netip.AddrPort]
 
@@ -73,6 +76,7 @@ type Conn struct {
 	gone      bool
 	closedFor error
 	bandwidth *bandwidthCheck
+	relayed   *Relayed // to whom the client was handed over, nil if it was not
 	throttle  throttle
 	counts    counts
 	// What the application has said before the client was accepted.
@@ -85,7 +89,14 @@ type Conn struct {
 
 // NewConn makes the server's end of a connection that transport carries.
 func NewConn(t Transport, h Handler, config Config) *Conn {
-	return &Conn{transport: t, handler: h, config: config.withDefaults(), id: newClientID(), created: time.Now()}
+	c := &Conn{transport: t, handler: h, config: config.withDefaults(), created: time.Now()}
+	if n, ok := t.(NamedTransport); ok {
+		c.id = n.ClientID()
+	}
+	if c.id == "" {
+		c.id = newClientID()
+	}
+	return c
 }
 
 func newClientID() string {
@@ -106,6 +117,10 @@ func (c *Conn) Far() Far { return c.transport.Far() }
 
 // Request returns what the client asked for when it connected, nil before.
 func (c *Conn) Request() *ConnectRequest { return c.request.Load() }
+
+// ConnectMessage returns the connect command as it came, for whoever passes it on. It is nil before the client has asked, and when it
+// has its answer.
+func (c *Conn) ConnectMessage() *Message { return c.connectMessage.Load() }
 
 // Accepted says whether the client has been let in.
 func (c *Conn) Accepted() bool { return c.accepted.Load() }
@@ -169,6 +184,10 @@ func (c *Conn) Closed(reason error) {
 		c.early = nil
 		c.pings.close()
 		c.throttle.stop()
+		c.ending.tell()
+		if c.relayed != nil {
+			c.relayed.close()
+		}
 		if c.request.Load() != nil {
 			c.handler.Disconnected(c, reason)
 		}
@@ -229,6 +248,9 @@ func (c *Conn) handle(m Message) {
 }
 
 func (c *Conn) dispatch(m Message) error {
+	if c.relayed != nil {
+		return c.relayed.forward(m)
+	}
 	switch m.Type {
 	case TypeCommandAMF0, TypeCommandAMF3:
 		cmd, err := parseCommand(m)

@@ -26,6 +26,7 @@ func (c *Conn) connect(cmd *command) error {
 		return err
 	}
 	c.request.Store(r)
+	c.connectMessage.Store(&cmd.message)
 	c.exec.ask()
 	reply := NewReply(func(a ConnectAnswer) {
 		c.do(func() { c.connected(cmd, r, a) })
@@ -37,11 +38,19 @@ func (c *Conn) connect(cmd *command) error {
 
 func (c *Conn) connected(cmd *command, r *ConnectRequest, a ConnectAnswer) {
 	c.exec.answered()
+	c.connectMessage.Store(nil)
 	if c.gone || c.closing {
+		if a.Relay != nil {
+			a.Relay.Close()
+		}
 		return
 	}
 	if a.Err != nil {
 		c.reject(cmd, statusOf(a.Err, ConnectRejected, ""))
+		return
+	}
+	if a.Relay != nil {
+		c.relayTo(a)
 		return
 	}
 	c.rights.CompareAndSwap(nil, &a.Rights)

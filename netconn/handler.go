@@ -69,6 +69,8 @@ type ConnectAnswer struct {
 	Delivery Delivery
 	// BWDone sends onBWDone after accepting, which old players wait for.
 	BWDone bool
+	// Relay, if there is one, is to whom the client is handed over. Of the other fields only Delivery then means something.
+	Relay Relay
 }
 
 // PublishRequest is a publish command.

@@ -146,6 +146,12 @@ type Far struct {
 	NearAddress         string // host and port where the far end reaches us, as far as the transport knows
 }
 
+// NamedTransport is a Transport whose far end has an ID already, since it came in elsewhere and was handed over by a Relay.
+type NamedTransport interface {
+	// ClientID returns that ID, or "". It is called when the connection is made.
+	ClientID() string
+}
+
 // PeerTransport is a Transport whose far end can be introduced to others (RFC 7425 5.3.3).
 type PeerTransport interface {
 	// PeerInfo tells the addresses by which the far end says it can be reached, which replace those told before.

@@ -21,6 +21,7 @@ type Conn struct {
 	handshake Handshake
 	aggregate aggregateReader // rest of an aggregate
 	ignored   atomic.Uint64
+	passPings bool
 
 	// What the far end wants to be told about what it sent (RTMP 1.0 section 5.4.3).
 	window   uint32
@@ -169,7 +170,7 @@ func (c *Conn) userControl(payload []byte) (up bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("%w: %w", ErrProtocol, err)
 	}
-	if u.Event == EventPingRequest {
+	if u.Event == EventPingRequest && !c.passPings {
 		return false, c.Send(UserControl{Event: EventPingResponse, Value: u.Value}.Message())
 	}
 	return true, nil
@@ -219,6 +220,9 @@ func (c *Conn) CloseAfterFlush() {
 		_ = c.nc.SetReadDeadline(time.Now().Add(time.Second))
 	})
 }
+
+// PassPings has ReadMessage hand ping requests up from now on, rather than answer them. Only the reading goroutine may call it.
+func (c *Conn) PassPings() { c.passPings = true }
 
 // Discard reads and forgets until the connection ends, for a connection that is being closed after input that nobody
 // can make sense of. Only the reading goroutine may call it.

@@ -29,8 +29,8 @@ func (f HandlerFunc) ServeRTMP(c *Conn) { f(c) }
 
 // Server accepts RTMP connections. Its zero values are sane defaults; while it serves, the fields change in Update only.
 //
-// A listener's connections may have a method TCPConn() *net.TCPConn, which says that writing to that TCP connection is
-// the same as writing to them, and so costs no more than without them in between.
+// A listener's connections may have a method TCPConn() *net.TCPConn or UnixConn() *net.UnixConn, which says that writing to
+// that connection is the same as writing to them, and so costs no more than without them in between.
 type Server struct {
 	// Addr is the TCP address of ListenAndServe, ":1935" when empty.
 	Addr string

@@ -8,23 +8,40 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rawSocket is a TCP socket that can be written to without waiting for it; nil is a connection that is no such thing.
+// rawSocket is a TCP or Unix socket that can be written to without waiting for it; nil is a connection that is no such thing.
 type rawSocket = syscall.RawConn
 
 // newRawSocket returns nil for a connection that is not a plain socket, such as TLS.
 func newRawSocket(nc net.Conn) rawSocket {
-	if b, ok := nc.(interface{ TCPConn() *net.TCPConn }); ok {
-		nc = b.TCPConn()
-	}
-	tc, ok := nc.(*net.TCPConn)
-	if !ok || tc == nil {
+	var socket syscall.Conn
+	switch c := socketBelow(nc).(type) {
+	case *net.TCPConn:
+		socket = c
+	case *net.UnixConn:
+		socket = c
+	default:
 		return nil
 	}
-	raw, err := tc.SyscallConn()
+	raw, err := socket.SyscallConn()
 	if err != nil {
 		return nil
 	}
 	return raw
+}
+
+// socketBelow returns the socket that a connection says may be written to in its place, or the connection itself.
+func socketBelow(nc net.Conn) net.Conn {
+	if b, ok := nc.(interface{ TCPConn() *net.TCPConn }); ok {
+		if socket := b.TCPConn(); socket != nil {
+			return socket
+		}
+	}
+	if b, ok := nc.(interface{ UnixConn() *net.UnixConn }); ok {
+		if socket := b.UnixConn(); socket != nil {
+			return socket
+		}
+	}
+	return nc
 }
 
 // vectors is what a write hands to the system. It belongs to the Gather, which serves one viewer after the other, so

@@ -64,7 +64,7 @@ func (h *host) method(from *goja.Object, path string) (f goja.Callable, this *go
 		return nil, nil, false
 	}
 	this = from
-	x := h.VM.Try(func() {
+	err := h.Within(func() {
 		for n, name := range names {
 			v := this.Get(name)
 			if v == nil || !reachable(name) {
@@ -82,7 +82,7 @@ func (h *host) method(from *goja.Object, path string) (f goja.Callable, this *go
 			this = next
 		}
 	})
-	return f, this, ok && x == nil
+	return f, this, ok && err == nil
 }
 
 // reachable keeps clients away from what every object has, and from handlers that the server calls.

@@ -139,10 +139,10 @@ func (h *host) connect(conn *apps.Client, r netconn.ConnectRequest, reply *netco
 		c.accept()
 		return
 	}
-	switch v.Export() {
-	case true:
+	switch {
+	case v.StrictEquals(h.VM.ToValue(true)):
 		c.accept()
-	case false:
+	case v.StrictEquals(h.VM.ToValue(false)):
 		c.reject("", nil)
 	}
 	// Anything else leaves the client waiting until the script decides.

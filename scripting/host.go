@@ -36,6 +36,7 @@ type host struct {
 	loading  []string        // files that load was given and that are still to run
 	loaded   map[string]bool // files that have run or will
 	started  bool            // onAppStart has run
+	telling  bool            // application.onStatus is being told of an error of the script
 
 	application *goja.Object
 	clients     *goja.Object // application.clients, an array
@@ -68,6 +69,7 @@ func newHost(o Options, i *apps.Instance, f *folder) (*host, error) {
 	h.Engine, err = engine.New(engine.Options{
 		Post:      i.Do,
 		Report:    h.problem,
+		Stuck:     h.stuck,
 		MaxTime:   s.MaxTime,
 		MaxMemory: int64(s.MaxMemory),
 		MaxDepth:  s.MaxDepth,
@@ -113,8 +115,15 @@ func (h *host) close() {
 	h.Engine.Close()
 }
 
+// stuck tells that a step of the script cannot be interrupted. It is called on another goroutine.
+func (h *host) stuck(running time.Duration) {
+	h.log.Error("the script does not stop: one step of it takes too long, during which nothing of this instance goes on; "+
+		"scripts.isolation: process gives it a process that can be ended", "running", running.Round(time.Second))
+}
+
 // problem logs an error of the script, and tells application.onStatus (server-side-api 1.5).
 func (h *host) problem(p engine.Problem) {
+	h.instance.Server().Stats().Problems.Add(1)
 	attrs := []any{"file", p.File, "line", p.Line, "text", p.Text}
 	if p.Stack != "" && strings.Contains(p.Stack, "\n") {
 		attrs = append(attrs, "stack", p.Stack)
@@ -128,7 +137,7 @@ func (h *host) problem(p engine.Problem) {
 		h.instance.Kill(errors.New(p.String()))
 		return
 	}
-	if h.application == nil || !h.started || p.Kind == engine.Syntax {
+	if h.application == nil || !h.started || h.telling || p.Kind == engine.Syntax {
 		return
 	}
 	h.Post(func() { h.scriptStatus(code, name, p) })
@@ -155,9 +164,8 @@ func (h *host) hopeless(p engine.Problem) bool {
 
 // scriptStatus tells application.onStatus of an error. One within it is told nobody.
 func (h *host) scriptStatus(code, level string, p engine.Problem) {
-	if strings.Contains(p.Stack, "onStatus") {
-		return
-	}
+	h.telling = true
+	defer func() { h.telling = false }()
 	_, _, _ = h.CallMethod(h.application, "onStatus", h.object(
 		"code", code, "level", level, "description", p.Message, "details", p.Message,
 		"filename", p.File, "lineno", p.Line, "linebuf", p.Text))
@@ -252,6 +260,5 @@ func (h *host) stop(why apps.StopReason) bool {
 	if !has || err != nil {
 		return true
 	}
-	stay, isBool := v.Export().(bool)
-	return !isBool || stay
+	return !v.StrictEquals(h.VM.ToValue(false))
 }

@@ -1,8 +1,12 @@
 package scripting_test
 
 import (
+	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"afterglow/scripting"
 )
 
 // told traces what onStatus gets, behind what the script did at the time.
@@ -136,7 +140,7 @@ s.play("film", 10);
 
 func TestAScriptThatAsksForManyStreamsKeepsFew(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
-		s.script("app", `
+		i := s.script("app", `
 var held = Stream.get("held");
 Stream.get("handled").onStatus = function (info) { trace("handled", info.code); };
 Stream.get("handled").mark = 1;
@@ -148,6 +152,13 @@ trace(Stream.get("held") === held, Stream.get("handled").mark);
 Stream.get("handled").record();
 `)
 		s.traced("true 1", "handled NetStream.Record.Failed")
+		runtime.GC()
+		i.Do(func() {
+			if used, idle := scripting.KeptStreams(i); used > 10000 || idle > 2 {
+				t.Errorf("%d streams are kept, and %d that nobody uses", used, idle)
+			}
+		})
+		synctest.Wait()
 	})
 }
 

@@ -30,7 +30,7 @@ func (h *Hub) inject(name, handler string, packet *media.Packet) bool {
 		return false
 	}
 	packet = packet.WithTimestamp(s.dataTime())
-	if s.publisher != nil && handler != "" {
+	if handler != "" { // which the next publisher forgets
 		s.state.setData(handler, packet)
 	}
 	s.write(packet)

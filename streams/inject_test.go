@@ -33,6 +33,12 @@ func TestInjectedDataHasTheTimeOfTheStream(t *testing.T) {
 		h.Inject("x", data(0))
 		_ = p.Write(inter(9040))
 		h.Inject("x", data(0))
+		defer func() {
+			p.Close()
+			if sub.Close(); len(h.Streams()) > 0 {
+				t.Error("the stream is held")
+			}
+		}()
 		if got, want := all(sub), "d0 publish d0 d600 k9000 d9000 d9501 v9040 d9040"; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}

@@ -30,9 +30,9 @@ func (CallCmd) Help() string {
   afterglow call rtmp://127.0.0.1/echo add -- -1 2
   afterglow call rtmp://127.0.0.1/echo describe '{"$date": "2026-01-31"}' '{"$class": "User", "name": "alice"}' --json
 
-An argument that is no JSON is a string; '"12"' is the string of a number. Arguments that begin with a hyphen go behind --.
-The time limit holds for connecting, and again for the answer. The exit status is 1 if the server refuses, or if the method
-fails or does not answer.`
+An argument that is no JSON is a string; '"12"' is the string of a number. If one of them begins with a hyphen, -- goes
+before all of them, and options before that. The time limit holds for connecting, and again for the answer. The exit status
+is 1 if the server refuses, or if the method fails or does not answer.`
 }
 
 // Run calls, prints the result and listens.

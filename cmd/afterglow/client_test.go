@@ -98,6 +98,7 @@ func prepareNode(t *testing.T, set ...string) *testNode {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = n.objects.Close() })
 	return &testNode{node: n, dir: dir, logs: logs}
 }
 

@@ -20,6 +20,7 @@ type cli struct {
 	Publish    PublishCmd    `cmd:"" help:"Publish an FLV file in real time."`
 	Play       PlayCmd       `cmd:"" help:"Play a live stream into a file."`
 	Peer       PeerCmd       `cmd:"" help:"Stream from client to client over RTMFP."`
+	App        AppCmd        `cmd:"" help:"Begin an application, or check existing scripts."`
 	Call       CallCmd       `cmd:"" help:"Call a method of an application."`
 	SO         SOCmd         `cmd:"" name:"so" help:"Look at a shared object, change it and watch it."`
 	Bench      BenchCmd      `cmd:"" help:"Measure a server under load."`

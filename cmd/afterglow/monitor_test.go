@@ -61,6 +61,9 @@ func TestMetricsShowTheCounters(t *testing.T) {
 	s.Accepted.Add(31)
 	s.Rejected.Add(32)
 	s.Clients.Add(33)
+	s.Instances.Add(34)
+	s.SharedObjects.Add(35)
+	s.Problems.Add(36)
 	s.Streams.PacketsIn.Add(41)
 	s.Streams.BytesIn.Add(42)
 	s.Streams.Skips.Add(43)
@@ -85,6 +88,9 @@ func TestMetricsShowTheCounters(t *testing.T) {
 		"afterglow_connects_accepted_total":                  "31",
 		"afterglow_connects_rejected_total":                  "32",
 		"afterglow_clients":                                  "33",
+		"afterglow_instances":                                "34",
+		"afterglow_shared_objects":                           "35",
+		"afterglow_script_problems_total":                    "36",
 		"afterglow_media_received_packets_total":             "41",
 		"afterglow_media_received_bytes_total":               "42",
 		"afterglow_subscriber_skips_total":                   "43",

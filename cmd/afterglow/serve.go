@@ -6,6 +6,9 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
+
+	"afterglow/scripting/engine"
 )
 
 // ServeCmd runs the server.
@@ -33,9 +36,13 @@ func collectOften() {
 	}
 }
 
+// backtracking is how long a script's regular expression may backtrack.
+const backtracking = 5 * time.Second
+
 // Run serves until ctx ends or a listener fails.
 func (c *ServeCmd) Run(ctx context.Context) error {
 	collectOften()
+	engine.LimitRegexps(backtracking)
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -44,6 +51,7 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if err := n.start(); err != nil {
+		n.endApplications()
 		return err
 	}
 	n.banner(os.Stdout)

@@ -192,13 +192,47 @@ func (w *objectWatch) carryOut(ctx context.Context, orders []order, args []amf.V
 	if w.cmd.Send == "" {
 		return nil
 	}
-	if err := w.object.Send(w.cmd.Send, args...); err != nil {
-		return fmt.Errorf("--send: %w", err)
-	}
-	if err := w.complaint(ctx); err != nil {
+	if err := w.send(ctx, args); err != nil {
 		return fmt.Errorf("--send: %w", err)
 	}
 	return nil
+}
+
+// send calls the handler, and waits until this end hears of it, as all do: servers say nothing else of it.
+func (w *objectWatch) send(ctx context.Context, args []amf.Value) error {
+	if err := w.object.Send(w.cmd.Send, args...); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.cmd.Timeout)
+	defer cancel()
+	for {
+		select {
+		case <-w.happened.more:
+			done, err := w.sent()
+			if done || err != nil {
+				return err
+			}
+		case <-w.client.Done():
+			return w.client.Err()
+		case <-ctx.Done():
+			return fmt.Errorf("the server has not sent it to this end either: %w", ctx.Err())
+		}
+	}
+}
+
+// sent looks for the message, or for a status instead.
+func (w *objectWatch) sent() (done bool, err error) {
+	all, err := w.happened.take()
+	for _, h := range all {
+		if h.status.Code != "" {
+			return false, errors.New(explainedStatus(h.status, w.cmd.Persistent))
+		}
+		done = done || h.handler == w.cmd.Send
+	}
+	if done {
+		w.happened.add(all...) // those who watch want to see it
+	}
+	return done, err
 }
 
 func (w *objectWatch) do(ctx context.Context, o order) error {

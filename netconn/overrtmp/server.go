@@ -125,6 +125,9 @@ func (s *Server) Interval() time.Duration { return s.pace.interval() }
 func (s *Server) ServeRTMP(c *rtmp.Conn) {
 	config := s.config.Load()
 	sess := &session{server: s, conn: c, far: farOf(c), resume: make(chan struct{}, 1), done: make(chan struct{})}
+	if h, ok := c.NetConn().(*relayConn); ok {
+		sess.hello, sess.far = &h.hello, h.hello.Far
+	}
 	sess.limit.Store(int64(config.MessageSizeBeforePublish))
 	sess.nc = netconn.NewConn(sess, s.handler, config.NetConn)
 	s.enter(sess)

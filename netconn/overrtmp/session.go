@@ -19,6 +19,7 @@ type session struct {
 	conn    *rtmp.Conn
 	nc      *netconn.Conn
 	far     netconn.Far
+	hello   *Hello // of a client that was handed over, else nil
 	resume  chan struct{}
 	done    chan struct{}
 	limit   atomic.Int64 // bytes a message may have
@@ -40,6 +41,14 @@ type attachment struct {
 }
 
 func (s *session) Far() netconn.Far { return s.far }
+
+// ClientID returns the ID of a client that was handed over.
+func (s *session) ClientID() string {
+	if s.hello == nil {
+		return ""
+	}
+	return s.hello.Client
+}
 
 // noHandle is what sending over TCP gives: nothing can be taken back, and delivery is the transport's promise.
 type noHandle struct{}
@@ -180,6 +189,9 @@ func (s *session) CloseAfterFlush(reason error) {
 	s.closing, s.reason = true, reason
 	s.mu.Unlock()
 	close(s.done)
+	if s.hello != nil {
+		_ = s.conn.Send(goodbye)
+	}
 	s.conn.CloseAfterFlush()
 }
 

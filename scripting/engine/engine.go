@@ -19,6 +19,9 @@ type Options struct {
 	Post func(func()) bool
 	// Report is told of each script error, on the engine's goroutine. Nil is nobody.
 	Report func(Problem)
+	// Stuck is told, on a goroutine of its own, that a call has not ended although it was interrupted for MaxTime: one step of
+	// it takes that long. Nil is nobody.
+	Stuck func(running time.Duration)
 	// MaxTime is how long one call from outside may run until it is interrupted. Default 10 s; negative is no limit.
 	MaxTime time.Duration
 	// MaxMemory is how many bytes the heap of the process may grow by while one call runs, before the call is

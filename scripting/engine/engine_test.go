@@ -288,3 +288,10 @@ func TestDeeplyNestedTextEndsNothing(t *testing.T) {
 	h.check(`try { JSON.parse("[") } catch (e) { trace(e.name) }`, "SyntaxError")
 	h.check(`trace(JSON.parse(new Array(1001).join("[") + new Array(1001).join("]")).length)`, "1")
 }
+
+func TestDeeplyNestedTextIsASyntaxError(t *testing.T) {
+	h := newHeap(t, Options{})
+	h.check("try { eval(Array(200000).join('(')); trace('ran') } catch (e) { trace(e.name) }", "SyntaxError")
+	h.check("try { new Function(Array(200000).join('[')); trace('ran') } catch (e) { trace(e.name) }", "SyntaxError")
+	h.check("trace(eval('var v = 1; v + 1'))", "2")
+}

@@ -28,14 +28,19 @@ type guard struct {
 	timer   *time.Timer
 	running bool
 	since   time.Time
-	heap    int64 // when the call was first looked at, 0 before
+	heap    int64     // the size of the process's heap when the call began, or shortly before
+	heapAt  time.Time // when that was
+	told    bool      // that the call does not end
 }
 
 // begin is called when script begins to run, end when it has ended.
 func (g *guard) begin() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.running, g.since, g.heap = true, time.Now(), 0
+	g.running, g.since, g.told = true, time.Now(), false
+	if g.since.Sub(g.heapAt) > fresh {
+		g.heap, g.heapAt = heapSize(), g.since
+	}
 	if g.timer == nil {
 		g.timer = time.AfterFunc(look, g.inspect)
 		return
@@ -70,19 +75,25 @@ func (g *guard) inspect() {
 	o := g.engine.options
 	if o.MaxTime > 0 && time.Since(g.since) >= o.MaxTime {
 		g.engine.VM.Interrupt(interruption{Runaway, fmt.Sprintf("the script ran longer than %v and was interrupted", o.MaxTime)})
-	} else if grown := g.grown(); o.MaxMemory > 0 && grown > o.MaxMemory {
+	} else if grown := heapSize() - g.heap; o.MaxMemory > 0 && grown > o.MaxMemory {
 		g.engine.VM.Interrupt(interruption{OutOfMemory, fmt.Sprintf("out of memory: the heap grew by %d MiB while the script ran", grown>>20)})
+	}
+	if running := time.Since(g.since); o.MaxTime > 0 && running > o.MaxTime+stuckAfter && !g.told && o.Stuck != nil {
+		g.told = true
+		go o.Stuck(running)
 	}
 	g.timer.Reset(look)
 }
 
-// grown is by how much the heap has grown while the call ran. It counts what others took meanwhile, and what is garbage.
-func (g *guard) grown() int64 {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(sample)
-	now := int64(sample[0].Value.Uint64())
-	if g.heap == 0 {
-		g.heap = now
-	}
-	return now - g.heap
+// stuckAfter is how long an interrupted call may go on before that is worth a word.
+const stuckAfter = 5 * time.Second
+
+// fresh is how old the size of the heap may be that calls are compared with: reading it costs as much as a short call.
+const fresh = 100 * time.Millisecond
+
+// heapSize is the size of the process's heap in bytes, what is garbage included.
+func heapSize() int64 {
+	sample := [1]metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample[:])
+	return int64(sample[0].Value.Uint64())
 }

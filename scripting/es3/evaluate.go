@@ -27,14 +27,19 @@ func (in *installer) translation() {
 	in.note(vm.GlobalObject().DefineDataProperty(translator, translate, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
 }
 
-// translated is the text of a function or of a call of eval after Rewrite.
+// translated is the text of a function or of a call of eval after Rewrite, whose errors it throws as SyntaxError.
 func translated(vm *goja.Runtime, text goja.Value) goja.Value {
 	if _, ok := text.(goja.String); !ok {
 		return text
 	}
 	old := text.String()
 	now, err := rewrite("eval", old, inner)
-	if err != nil || now == old {
+	if err != nil {
+		// What Rewrite does not pass goja's parser must not see: text nested deep enough ends the process there.
+		thrown, _ := vm.New(vm.Get("SyntaxError"), vm.ToValue(err.Error()))
+		panic(thrown)
+	}
+	if now == old {
 		return text
 	}
 	return vm.ToValue(now)

@@ -85,6 +85,23 @@ func TestCloseEndsTheConnectionWithoutAWord(t *testing.T) {
 	w.hears("closed")
 }
 
+func TestNothingArrivesOnceAHandlerHasClosed(t *testing.T) {
+	port, conns := listen(t)
+	w := newWorld(t, web.Options{})
+	w.run(`
+		var s = new XMLSocket();
+		s.onConnect = function () { say("connected"); };
+		s.onData = function (text) { say("data", text); this.close(); };
+		s.connect("127.0.0.1", %s);
+	`, port)
+	w.hears("connected")
+	conn := <-conns
+	defer conn.Close()
+	_, _ = io.WriteString(conn, "one\x00two\x00")
+	w.hears("data one")
+	w.says(`say("nothing more")`, "nothing more")
+}
+
 func TestXMLStreamsCutFirstLevelElements(t *testing.T) {
 	port, conns := listen(t)
 	w := newWorld(t, web.Options{})

@@ -83,6 +83,7 @@ func TestTreesAreBuiltByHand(t *testing.T) {
 		root.insertBefore(new XMLNode(1, "first"), root.firstChild);
 		root.insertBefore(new XMLNode(3, "last"), null);
 		root.insertBefore(new XMLNode(3, "never"), x);
+		root.insertBefore(new XMLNode(3, "never"), "one");
 		root.appendChild("nothing"); root.appendChild();
 		say(x);
 		root.firstChild.nodeName = "one"; root.lastChild.nodeValue = "&"; root.firstChild.nodeValue = "ignored"; root.lastChild.nodeName = "ignored";

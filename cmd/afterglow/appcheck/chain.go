@@ -315,12 +315,18 @@ func (w *walker) settle(r reference, assigned bool) {
 	case r.api != nil && r.api.Class != "" && r.api.Kind != "class":
 		w.use(r.api, r.token, !r.guessed)
 	case r.unknown && !w.own[r.name]:
-		a := w.unique[r.name]
-		if a == nil || assigned && a.Kind == "method" || a.Support == No && !w.mentioned[a.Class] && a.Kind != "event" {
-			return
+		if a := w.unique[r.name]; a != nil && w.likely(a) && !(assigned && a.Kind == "method") {
+			w.use(a, r.token, false)
 		}
-		w.use(a, r.token, false)
 	}
+}
+
+// likely says whether a member of something unknown can be that of the server's class.
+func (w *walker) likely(a *API) bool {
+	if _, own := w.global.names[a.Class]; own || w.overridden[a.Class+"."+a.Member] {
+		return false
+	}
+	return a.Support != No || w.mentioned[a.Class]
 }
 
 // special looks at the arguments, in the brackets that open at i, for uses that are supported otherwise than the method itself.
