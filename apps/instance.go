@@ -302,6 +302,11 @@ func (i *Instance) stopped() {
 // finish ends the instance's run, and the instance if nobody has come meanwhile.
 func (i *Instance) finish() {
 	i.forget()
+	for _, c := range i.accepted { // whose connections do not end although they should
+		if i.running {
+			i.app.code.Disconnected(c, errStopped)
+		}
+	}
 	i.stopped()
 	i.stopping, i.failure = false, nil
 	i.value.Store(nil)

@@ -156,9 +156,16 @@ func TestALockIsBrokenWhenClientsWaitTooLong(t *testing.T) {
 		time.Sleep(time.Second)
 		b.on(func() { o.Unlock() }) // in time
 		one.Expect("0 object x@3, success l")
+		two.Expect("0 object x@3, change l 2")
+		b.on(func() { o.Lock() })
+		about(one, 3, want("l", 3.0))
+		time.Sleep(3*time.Second - time.Millisecond) // from now on, not from then
+		two.ExpectNothing()
+		time.Sleep(time.Millisecond)
+		one.Expect("0 object x@4, success l")
 		b.on(func() { o.Lock() })
 		time.Sleep(10 * time.Second)
-		if n := b.house.log.count("lock of a shared object broken"); n != 1 {
+		if n := b.house.log.count("lock of a shared object broken"); n != 2 {
 			t.Errorf("a lock for which nobody waits is broken")
 		}
 	})

@@ -137,6 +137,22 @@ func TestObjectsAreStoredByThemselvesAndOnDemand(t *testing.T) {
 		})
 		time.Sleep(time.Second)
 		dirty(false)
+		one := b.peer()
+		kept(one, 0, use, want("a", 6.0))
+		dirty(true)
+		time.Sleep(time.Second)
+		dirty(false)
+		b.on(func() {
+			o.SetAutoCommit(false)
+			_ = o.Set("a", 7.0)
+		})
+		b.restart(one)
+		o = b.object("x", true)
+		b.on(func() {
+			if v, _ := o.Get("a"); v != 7.0 {
+				t.Errorf("what nobody uses any more is not stored: %v", v)
+			}
+		})
 	})
 }
 

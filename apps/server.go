@@ -224,7 +224,9 @@ func (s *Server) Connect(conn *netconn.Conn, r netconn.ConnectRequest, reply *ne
 	}
 	c.asked = netconn.NewReply(func(a netconn.ConnectAnswer) {
 		s.decided(c, a.Err)
-		reply.Give(a)
+		if !reply.Give(a) && a.Relay != nil {
+			a.Relay.Close()
+		}
 	})
 	conn.SetValue(c)
 	c.instance.Do(func() { c.instance.connect(c) })
