@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,8 +23,8 @@ type diarist struct {
 	mu      sync.Mutex
 	lines   []string
 	idle    time.Duration
-	keep    bool // refuses to stop while it is only idle
-	changed bool
+	keep    atomic.Bool // refuses to stop while it is only idle
+	changed atomic.Bool
 	call    func(c *apps.Client, r netconn.CallRequest)
 	last    *apps.Instance
 }
@@ -63,12 +64,12 @@ func (d *diarist) Call(c *apps.Client, r netconn.CallRequest, reply *netconn.Rep
 }
 
 func (d *diarist) Disconnected(*apps.Client, error)  { d.write("gone") }
-func (d *diarist) Changed(*apps.Instance) bool       { return d.changed }
+func (d *diarist) Changed(*apps.Instance) bool       { return d.changed.Load() }
 func (d *diarist) Idle(*apps.Instance) time.Duration { return d.idle }
 func (d *diarist) Stopped(*apps.Instance)            { d.write("stopped") }
 func (d *diarist) Stop(_ *apps.Instance, why apps.StopReason) bool {
 	d.write("stop %s", map[apps.StopReason]string{apps.StopIdle: "idle", apps.StopShutdown: "shutdown"}[why])
-	return !d.keep
+	return !d.keep.Load()
 }
 
 // diary runs a test with a diarist.
@@ -76,7 +77,7 @@ func diary(t *testing.T, d *diarist, change func(*configs.Config), run func(t *t
 	within(t, change, func(t *testing.T, h *house) {
 		h.Register("app", d)
 		t.Cleanup(func() {
-			d.keep = false
+			d.keep.Store(false)
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			_ = h.Close(ctx)
@@ -114,14 +115,15 @@ func TestIdleInstanceIsKeptForAWhile(t *testing.T) {
 }
 
 func TestIdleInstanceStaysIfTheApplicationWants(t *testing.T) {
-	d := &diarist{idle: time.Minute, keep: true}
+	d := &diarist{idle: time.Minute}
+	d.keep.Store(true)
 	diary(t, d, nil, func(t *testing.T, h *house) {
 		connected(t, h.from(here), app("app")).Cut()
 		time.Sleep(time.Minute + time.Second)
 		expect(t, d, "start, connect, gone, stop idle")
 		time.Sleep(time.Minute)
 		expect(t, d, "stop idle") // it is asked again
-		d.keep = false
+		d.keep.Store(false)
 		time.Sleep(time.Minute)
 		expect(t, d, "stop idle, stopped")
 	})
@@ -187,7 +189,7 @@ func TestChangedApplicationIsLoadedAnewWhenItHasNoClients(t *testing.T) {
 	d := &diarist{idle: time.Hour}
 	diary(t, d, nil, func(t *testing.T, h *house) {
 		p := connected(t, h.from(here), app("app"))
-		d.changed = true
+		d.changed.Store(true)
 		second := connected(t, h.from(here), app("app"))
 		h.Reload()
 		expect(t, d, "start, connect, connect") // not while somebody is there
@@ -205,7 +207,7 @@ func TestReloadNowDisconnectsClients(t *testing.T) {
 		p := connected(t, h.from(here), app("app"))
 		h.Reload()
 		expect(t, d, "start, connect") // nothing has changed
-		d.changed = true
+		d.changed.Store(true)
 		h.Reload()
 		p.Until(`0 onStatus 0 null {level: "error", code: "NetConnection.Connect.AppShutdown"`)
 		p.ExpectEnd()

@@ -2,6 +2,7 @@ package isolated
 
 import (
 	"bufio"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ type process struct {
 	worker  *worker
 	command *exec.Cmd
 	log     *slog.Logger
+	lines   *slog.Logger // for what it logs, which names the application itself
 	began   time.Time
 	dir     string // of its socket, "" without
 	place   Address
@@ -36,7 +38,8 @@ type process struct {
 	idleSince time.Time
 
 	mu      sync.Mutex
-	ready   bool
+	ready   bool  // listening is closed
+	spoke   bool  // it has listened
 	over    bool  // ending is closed
 	failed  error // why it does not listen, or was killed
 	stopped error // how it has ended
@@ -45,7 +48,7 @@ type process struct {
 // startProcess starts a process, which does not listen yet.
 func startProcess(w *worker) (*process, error) {
 	p := &process{
-		worker: w, command: w.workers.options.Command(w.name), log: w.workers.options.Log.With("app", w.name), began: time.Now(),
+		worker: w, command: w.workers.options.Command(w.name), began: time.Now(),
 		ended: make(chan struct{}), listening: make(chan struct{}), told: make(chan Orders, 1), ending: make(chan struct{}),
 	}
 	if err := p.choosePlace(); err != nil {
@@ -59,7 +62,8 @@ func startProcess(w *worker) (*process, error) {
 		p.removePlace()
 		return nil, fmt.Errorf("its process cannot be started: %w", err)
 	}
-	p.log = p.log.With("worker", p.command.Process.Pid)
+	p.lines = w.workers.options.Log.With("worker", p.command.Process.Pid)
+	p.log = p.lines.With("app", w.name)
 	p.log.Info("application's process started")
 	p.silent = time.AfterFunc(w.workers.options.SilentTime, func() { p.kill(errSilent) })
 	orders := w.workers.orders(w.name)
@@ -144,7 +148,7 @@ func (p *process) instruct(o Orders) {
 func (p *process) run(from pipes) {
 	var readers sync.WaitGroup
 	readers.Go(func() { p.readNotices(from.notices) })
-	readers.Go(func() { relog(from.lines, p.log) })
+	readers.Go(func() { relog(from.lines, p.lines, p.worker.name) })
 	guard := make(chan struct{})
 	go func() {
 		defer close(guard)
@@ -155,9 +159,9 @@ func (p *process) run(from pipes) {
 	p.silent.Stop()
 	p.removePlace()
 	p.conclude(err)
+	p.worker.ended(p, time.Since(p.began))
 	close(p.ended)
 	<-guard
-	p.worker.ended(p, time.Since(p.began))
 }
 
 // conclude notes and logs how the process has ended.
@@ -224,7 +228,7 @@ func (p *process) listens(address string) {
 	if p.place.Network == "tcp" {
 		p.place.Address = address
 	}
-	p.ready = true
+	p.ready, p.spoke = true, true
 	close(p.listening)
 }
 
@@ -242,12 +246,38 @@ func (p *process) failure() error {
 	return p.failed
 }
 
+// dying says whether the process has listened, but is being killed.
+func (p *process) dying() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.spoke && p.failed != nil
+}
+
+// deathTime is how long the end of a process may be noticed after that of a connection to it.
+const deathTime = time.Second
+
+// hasEnded says whether the process has ended, which may be noticed later than that of a connection to it has.
+func (p *process) hasEnded(ctx context.Context) bool {
+	late := time.NewTimer(deathTime)
+	defer late.Stop()
+	select {
+	case <-p.ended:
+		return true
+	case <-late.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
 // because prefers that the process has died over what came of it.
 func (p *process) because(err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.failed != nil {
+	switch {
+	case p.failed != nil:
 		return p.failed
+	case p.stopped != nil:
+		return fmt.Errorf("its process has ended: %w", p.stopped)
 	}
 	return err
 }

@@ -17,32 +17,33 @@ const (
 
 // relog logs what a worker has logged: JSON objects, one a line, as slog writes them. Other lines, such as those that a process writes
 // when it breaks down, are logged as they are, as many as tell what has happened.
-func relog(from io.Reader, to *slog.Logger) {
+func relog(from io.Reader, to *slog.Logger, application string) {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, mostLine)
 	plain := 0
 	for lines.Scan() {
 		line := lines.Bytes()
-		if r, ok := parseRecord(line); ok {
+		if r, ok := parseRecord(line, application); ok {
 			if to.Enabled(context.Background(), r.Level) {
 				_ = to.Handler().Handle(context.Background(), r)
 			}
 			continue
 		}
 		if plain++; plain <= mostPlain && len(bytes.TrimSpace(line)) > 0 {
-			to.Error("application's process says", "text", string(line))
+			to.Error("application's process says", "app", application, "text", string(line))
 		}
 	}
 	_, _ = io.Copy(io.Discard, from)
 }
 
-// parseRecord reads a line of a slog.JSONHandler.
-func parseRecord(line []byte) (slog.Record, bool) {
+// parseRecord reads a line of a slog.JSONHandler, which belongs to the application if it names none.
+func parseRecord(line []byte, application string) (slog.Record, bool) {
 	d := json.NewDecoder(bytes.NewReader(line))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return slog.Record{}, false
 	}
 	r := slog.Record{Time: time.Now()}
+	named := false
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
@@ -52,7 +53,11 @@ func parseRecord(line []byte) (slog.Record, bool) {
 		if err := d.Decode(&value); err != nil {
 			return r, false
 		}
+		named = named || name == "app"
 		addField(&r, name.(string), value)
+	}
+	if !named {
+		r.AddAttrs(slog.String("app", application))
 	}
 	return r, true
 }
@@ -69,8 +74,6 @@ func addField(r *slog.Record, name string, value any) {
 		_ = r.Level.UnmarshalText([]byte(text))
 	case slog.MessageKey:
 		r.Message = text
-	case "app":
-		r.AddAttrs(slog.String("instance", text)) // the application is named already
 	default:
 		r.AddAttrs(slog.Any(name, value))
 	}

@@ -43,15 +43,19 @@ func (w *worker) enter(ctx context.Context) (*process, error) {
 			}
 			continue
 		}
-		if err := awaitEither(ctx, p.listening); err != nil {
-			w.leave(p)
+		if err = awaitEither(ctx, p.listening); err == nil {
+			err = p.failure()
+		}
+		if err == nil {
+			return p, nil
+		}
+		w.leave(p)
+		if ctx.Err() != nil || !p.dying() {
 			return nil, err
 		}
-		if err := p.failure(); err != nil {
-			w.leave(p)
+		if err := awaitEither(ctx, p.ended); err != nil {
 			return nil, err
 		}
-		return p, nil
 	}
 }
 
@@ -95,22 +99,34 @@ func (w *worker) leave(p *process) {
 	p.idleSince = time.Time{}
 }
 
+// ErrAbsent is wrapped by what Options.Open returns if nobody listens at the address any more.
+var ErrAbsent = errors.New("the application's process has ended")
+
 // open hands a client over.
 func (w *worker) open(ctx context.Context, c *netconn.Conn, connect netconn.Message) (netconn.Relay, error) {
-	p, err := w.enter(ctx)
-	if err != nil {
-		return nil, err
-	}
-	relay, err := w.workers.options.Open(ctx, p.address(), c, connect)
-	if err != nil {
+	for {
+		p, err := w.enter(ctx)
+		if err != nil {
+			return nil, err
+		}
+		relay, err := w.workers.options.Open(ctx, p.address(), c, connect)
+		if err == nil {
+			go func() {
+				<-c.Ended()
+				w.leave(p)
+			}()
+			return relay, nil
+		}
 		w.leave(p)
-		return nil, p.because(err)
+		var said netconn.Status
+		if errors.As(err, &said) {
+			return nil, err
+		}
+		if !p.hasEnded(ctx) || !errors.Is(err, ErrAbsent) {
+			return nil, p.because(err)
+		}
+		// It had died before it heard of the client: the next one shall.
 	}
-	go func() {
-		<-c.Ended()
-		w.leave(p)
-	}()
-	return relay, nil
 }
 
 // load starts the process without a client.

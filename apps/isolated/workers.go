@@ -80,7 +80,9 @@ func New(o Options) *Workers {
 }
 
 // Application returns the code of an application that runs in a process of its own.
-func (w *Workers) Application(name string) apps.Application { return &application{worker: w.worker(name)} }
+func (w *Workers) Application(name string) apps.Application {
+	return &application{worker: w.worker(name)}
+}
 
 func (w *Workers) worker(name string) *worker {
 	w.mu.Lock()
