@@ -209,7 +209,7 @@ func TestRestartIsNeededForListenersAndFolders(t *testing.T) {
 			got = append(got, f.key)
 		}
 	}
-	if diff := cmp.Diff([]string{"scripts.isolation", "sharedObjects.commitInterval"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"scripts.isolation"}, got); diff != "" {
 		t.Errorf("of an application (-want +got):\n%s", diff)
 	}
 }

@@ -116,7 +116,6 @@ func (own ScriptsOverrides) over(s *Scripts) {
 
 // SharedObjectsOverrides is the sharedObjects part of [Overrides].
 type SharedObjectsOverrides struct {
-	CommitInterval  *time.Duration `key:"commitInterval"`
 	ResyncDepth     *int           `key:"resyncDepth"`
 	LockTimeout     *time.Duration `key:"lockTimeout"`
 	MaxProperties   *int           `key:"maxProperties"`
@@ -127,7 +126,6 @@ type SharedObjectsOverrides struct {
 }
 
 func (own SharedObjectsOverrides) over(s *SharedObjects) {
-	override(&s.CommitInterval, own.CommitInterval)
 	override(&s.ResyncDepth, own.ResyncDepth)
 	override(&s.LockTimeout, own.LockTimeout)
 	override(&s.MaxProperties, own.MaxProperties)

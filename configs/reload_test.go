@@ -47,13 +47,13 @@ func TestReloadedKeepsWhatNeedsARestartOfApplications(t *testing.T) {
 	}
 	running := with("applications.stays.maxClients=1", "applications.goes.scripts.isolation=process")
 	next := with("applications.stays.scripts.isolation=process", "applications.stays.maxClients=2",
-		"applications.stays.config={a: 1}", "applications.comes.sharedObjects.commitInterval=3s")
+		"applications.stays.config={a: 1}", "applications.comes.scripts.isolation=process")
 	merged := Reloaded(running, next)
 	stays := merged.Application("stays")
 	if stays.Scripts.Isolation != IsolationNone || stays.MaxClients != 2 || stays.Config["a"] != "1" {
 		t.Errorf("an application that stays: %+v", stays)
 	}
-	if got := merged.Application("comes").SharedObjects.CommitInterval; got != 3*time.Second {
+	if got := merged.Application("comes").Scripts.Isolation; got != IsolationProcess {
 		t.Errorf("an application that comes: %v", got)
 	}
 	for _, c := range Diff(running, merged) {
