@@ -21,7 +21,8 @@ type netConnection struct {
 	remoting *web.Remoting   // of a gateway
 	uri      string
 	encoding netconn.Encoding
-	attempt  int // counts calls of connect and close, so that what belongs to an earlier one is known
+	attempt  int          // counts calls of connect and close, so that what belongs to an earlier one is known
+	told     netconn.Code // what the other server has said last
 	objects  map[*sharedObject]struct{}
 	outgoing map[*netStream]struct{}
 }
@@ -87,6 +88,7 @@ func (n *netConnection) connect(c engine.Call) goja.Value {
 	switch strings.ToLower(scheme) {
 	case "http", "https":
 		n.remoting = n.host.web.Remoting(n.uri)
+		n.remoting.ObjectEncoding = int(n.encoding)
 		return c.Value(true)
 	case "rtmp", "rtmps", "rtmfp":
 	default:
@@ -107,6 +109,7 @@ func (n *netConnection) connect(c engine.Call) goja.Value {
 	}
 	n.host.nets[n] = struct{}{}
 	n.attempt++
+	n.told = ""
 	go n.dial(n.attempt, netconn.ConnectOptions{FlashVer: "Afterglow", Encoding: n.encoding, Args: args}, n.uri)
 	return c.Value(true)
 }
@@ -123,7 +126,7 @@ func (n *netConnection) dial(attempt int, o netconn.ConnectOptions, uri string) 
 		})
 	}
 	client, err := n.host.options.Dial(n.host.context, uri, o, netconn.ClientEvents{
-		Status: func(s netconn.Status) { post(func() { n.host.status(n.object, s) }) },
+		Status: func(s netconn.Status) { post(func() { n.status(s) }) },
 		CallLater: func(method string, args []amf.Value, reply *netconn.Reply[netconn.CallAnswer]) {
 			if !n.host.Post(func() { n.called(attempt, method, args, reply) }) {
 				reply.Give(netconn.CallAnswer{Err: netconn.ErrNoMethod})
@@ -132,7 +135,11 @@ func (n *netConnection) dial(attempt int, o netconn.ConnectOptions, uri string) 
 		Closed: func(reason error) {
 			go func() {
 				<-ready
-				post(func() { n.ended(reason) })
+				post(func() {
+					if n.client != nil { // else it never was, which is told already
+						n.ended(reason)
+					}
+				})
 			}()
 		},
 	})
@@ -178,11 +185,17 @@ func (n *netConnection) fails(err error) {
 	})
 }
 
-// ended tells onStatus that the connection is no more.
+// status tells onStatus what the other server says.
+func (n *netConnection) status(s netconn.Status) {
+	n.told = s.Code
+	n.host.status(n.object, s)
+}
+
+// ended tells onStatus that the connection is no more, and why, unless the other server has said so.
 func (n *netConnection) ended(reason error) {
 	n.forget()
 	var s netconn.Status
-	if errors.As(reason, &s) && s.Code != netconn.ConnectClosed {
+	if errors.As(reason, &s) && s.Code != netconn.ConnectClosed && s.Code != n.told {
 		n.host.status(n.object, s)
 	}
 	n.host.status(n.object, netconn.Status{Code: netconn.ConnectClosed, Level: netconn.LevelStatus})
@@ -207,7 +220,10 @@ func (n *netConnection) close() {
 	if n.client != nil {
 		n.client.Close()
 	}
-	n.remoting = nil
+	if n.remoting != nil {
+		n.remoting.Close()
+		n.remoting = nil
+	}
 	n.forget()
 }
 
@@ -221,7 +237,7 @@ func (n *netConnection) call(c engine.Call) goja.Value {
 	if n.remoting != nil {
 		n.remoting.Call(c.String(0), func(v amf.Value, err error) {
 			if done != nil {
-				done(netconn.Result{Value: v, Err: err})
+				done(gatewayResult(v, err))
 			}
 		}, args...)
 		return c.Value(true)
@@ -230,6 +246,15 @@ func (n *netConnection) call(c engine.Call) goja.Value {
 		return c.Value(false)
 	}
 	return c.Value(n.client.CallAsync(c.String(0), done, args...) == nil)
+}
+
+// gatewayResult is what a gateway has answered, as that of a call: what the service threw is for onStatus as it came.
+func gatewayResult(v amf.Value, err error) netconn.Result {
+	var thrown *web.StatusError
+	if errors.As(err, &thrown) {
+		return netconn.Result{Value: thrown.Info, Err: err}
+	}
+	return netconn.Result{Value: v, Err: err}
 }
 
 // forward calls a method of the other server for a client (Application.registerProxy).

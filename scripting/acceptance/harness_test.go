@@ -210,3 +210,13 @@ func (s *server) idle(name string) {
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// copyScript copies a file into an application.
+func (s *server) copyScript(from, path string) {
+	s.t.Helper()
+	b, err := os.ReadFile(from)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.script(path, string(b))
+}

@@ -142,14 +142,15 @@ func TestChangedScriptIsLoadedWhenNobodyUsesIt(t *testing.T) {
 		b := s.connect("app", "b")
 		b.asks(`"old"`, "version") // while somebody is there it stays
 		a.leave()
+		s.traced.until("gone a ")
 		b.leave()
-		s.traced.take()
+		s.traced.until("gone b ")
 		c := s.connect("app", "c")
 		s.traced.expect("stop app/_definst_ Application.Shutdown status true 0", "start app/_definst_ 0", "connect c")
 		c.asks(`"newer"`, "version")
 		other.asks(`"old"`, "version")
 		c.leave()
-		s.traced.take()
+		s.traced.until("gone c ")
 		s.script("app/more.asc", `version = "newest";Client.prototype.version = function () { return version; };`)
 		s.Reload() // on demand, without anybody coming
 		s.traced.expect("stop app/_definst_ Application.Shutdown status true 0", "start app/_definst_ 0")

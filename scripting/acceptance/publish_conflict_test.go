@@ -2,6 +2,7 @@ package acceptance_test
 
 import (
 	"testing"
+	"testing/synctest"
 
 	"afterglow/netconn/netconntest"
 )
@@ -97,5 +98,45 @@ func TestStreamOfTheScriptEvictsTheClientThatPublishes(t *testing.T) {
 		first.publish("x")
 		viewer.expect("status NetStream.Play.PublishNotify x is now published.")
 		s.traced.expect("publish true first x  true")
+	})
+}
+
+// How Adobe's own applications let an encoder have its stream back: releaseStream plays nothing under the name, or what is there.
+func TestScriptReleasesTheStreamOfAClient(t *testing.T) {
+	for _, nothing := range []string{`false`, `name`} {
+		over(t, func(t *testing.T, s *server) {
+			s.script("app/main.asc", publishing+`
+				Client.prototype.releaseStream = function (name) { Stream.get(name).play(`+nothing+`); };`)
+			first, viewer := s.connect("app", "first"), s.connect("app", "viewer").play("x")
+			one := first.publish("x")
+			viewer.expect("status NetStream.Play.PublishNotify x is now published.")
+			s.connect("app", "second").publish("x")
+			one.expect("error NetStream.Publish.BadName x was taken over by another publisher.")
+			viewer.expect("status NetStream.Play.UnpublishNotify x is now unpublished.", "status NetStream.Play.PublishNotify x is now published.")
+		})
+	}
+}
+
+// What an encoder sends at once, releaseStream and publish, is done in that order however long the instance takes: else it would
+// release itself.
+func TestPublishStaysBehindTheCallsBeforeIt(t *testing.T) {
+	over(t, func(t *testing.T, s *server) {
+		s.script("app/main.asc", publishing+`
+			Client.prototype.releaseStream = function (name) { trace("release", Stream.get(name).time); Stream.get(name).play(false); };`)
+		c := s.connect("app", "encoder")
+		out := c.stream()
+		hold := make(chan struct{})
+		s.instance("app/_definst_").Do(func() { <-hold })
+		published := make(chan error, 1)
+		go func() { published <- out.Publish(soon(t), "x", "live") }()
+		synctest.Wait()
+		close(hold)
+		if err := netconntest.Await(t, "answer to publish", published); err != nil {
+			t.Fatal(err)
+		}
+		s.traced.expect("release 0", "publish true encoder x  true")
+		out.expect("status NetStream.Publish.Start x is now published.")
+		netconntest.Write(t, out.ClientStream, keyframe(0))
+		s.connect("app", "viewer").play("x").until("0 video @0 1701000000AA")
 	})
 }

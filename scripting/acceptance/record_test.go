@@ -91,6 +91,22 @@ func (r *record) until(prefix string) string {
 	}
 }
 
+// all takes lines until there was one that begins with each of these.
+func (r *record) all(prefixes ...string) {
+	r.t.Helper()
+	var seen []string
+	for len(prefixes) > 0 {
+		line, ok := r.next()
+		if !ok {
+			r.t.Fatalf("%s: %q do not come, but\n%s", r.name, prefixes, strings.Join(seen, "\n"))
+		}
+		seen = append(seen, line)
+		if at := slices.IndexFunc(prefixes, func(p string) bool { return strings.HasPrefix(line, p) }); at >= 0 {
+			prefixes = slices.Delete(prefixes, at, at+1)
+		}
+	}
+}
+
 // set takes as many lines as these, in whatever order they came.
 func (r *record) set(want ...string) {
 	r.t.Helper()

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/dop251/goja"
@@ -66,7 +67,7 @@ func (t *timers) set(c goja.FunctionCall, once bool) goja.Value {
 		if ns := rest[0].ToFloat() * float64(time.Millisecond); ns > 0 {
 			i.every = time.Duration(min(ns, float64(longest)))
 		}
-		i.args = rest[1:]
+		i.args = slices.Clone(rest[1:]) // the engine's stack has them only until this call returns
 	}
 	i.every = max(i.every, shortest)
 	t.last++

@@ -160,3 +160,13 @@ func TestATimerThatRunsAwayDoesNotStopTheOthers(t *testing.T) {
 		t.Errorf("traced %q, reported %v", h.traced, h.problems)
 	}
 }
+
+func TestTimersKeepTheirArguments(t *testing.T) {
+	inVirtualTime(t, Options{}, func(a *actor) {
+		a.after(50*time.Millisecond, `
+			function set(x) { setTimeout(function (p, q) { trace(p, q) }, 40, x, "too") }
+			function other(a, b, c, d, e) { return [a, b, c, d, e].join() }
+			set("kept");
+			other(1, 2, 3, 4, other(5, 6, 7, 8, 9));`, "kept too")
+	})
+}

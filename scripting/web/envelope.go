@@ -31,13 +31,8 @@ type envelope struct {
 	bodies  []envelopeBody
 }
 
-const (
-	maxEnvelopeHeaders = 1000
-	maxEnvelopeBodies  = 10000
-	unknownLength      = math.MaxUint32
-	// smallest is how many bytes a header or body takes at least.
-	smallest = 6
-)
+// unknownLength stands for the length of a value that shows its own end.
+const unknownLength = math.MaxUint32
 
 var errEnvelope = errors.New("the answer is no Flash Remoting envelope")
 
@@ -114,7 +109,8 @@ func appendShort(dst []byte, s string) []byte {
 	return append(dst, s...)
 }
 
-// decodeEnvelope reads an envelope.
+// decodeEnvelope reads an envelope. The numbers of headers and bodies that it claims reserve nothing. Of one that is broken it
+// returns what came before.
 func decodeEnvelope(b []byte, o *amf.Options) (envelope, error) {
 	r := envelopeReader{b: b, options: o}
 	var e envelope
@@ -122,18 +118,12 @@ func decodeEnvelope(b []byte, o *amf.Options) (envelope, error) {
 		return e, errEnvelope
 	}
 	n := int(r.short())
-	if n > maxEnvelopeHeaders || n*smallest > len(r.b) {
-		return e, errEnvelope
-	}
-	for range n {
+	for i := 0; i < n && r.err == nil; i++ {
 		h := envelopeHeader{name: r.text(), must: r.byte() != 0}
 		h.data = r.value()
 		e.headers = append(e.headers, h)
 	}
 	n = int(r.short())
-	if n > maxEnvelopeBodies || n*smallest > len(r.b) {
-		r.fail(errEnvelope)
-	}
 	for i := 0; i < n && r.err == nil; i++ {
 		body := envelopeBody{target: r.text(), response: r.text()}
 		body.data = r.value()

@@ -101,6 +101,9 @@ func TestNamespacesAreThoseInScope(t *testing.T) {
 	if got, ok := c.PrefixFor("u:0"); !ok || got != "" {
 		t.Errorf("u:0 has the prefix %q", got)
 	}
+	if _, ok := parse("<a xmlns:p='u:1'><b xmlns:p='u:2'/></a>").Root().First().PrefixFor("u:1"); ok {
+		t.Error("no prefix stands for u:1 where p is declared anew")
+	}
 	if _, ok := c.PrefixFor("u:9"); ok {
 		t.Error("u:9 has no prefix")
 	}

@@ -15,6 +15,8 @@ func TestAStreamIsCutIntoFirstLevelElements(t *testing.T) {
 		"<?xml version='1.0'?><!-- <s> --><s:s x='>' y=\"/>\">\n <a t='</a>'>1</a> \n<a>2</a></s:s>": {"<a t='</a>'>1</a>", "<a>2</a>"},
 		"<s><a><![CDATA[</a>]]></a><b><!-- </b> ></b> --></b>":                                       {"<a><![CDATA[</a>]]></a>", "<b><!-- </b> ></b> --></b>"},
 		"<s></s><s><a/></s>":             {"<a/>"},
+		"<s><a><![CDATA[>]]<b>]]></a>":   {"<a><![CDATA[>]]<b>]]></a>"},
+		"<s><a t='/>' u=\"'>\">1</a>":    {"<a t='/>' u=\"'>\">1</a>"},
 		"</s></s><s><a></a>":             {"<a></a>"},
 		"text<s>text<!--x--><a/>text":    {"<a/>"},
 		"<one/><s><a/>":                  {"<a/>"},
