@@ -18,6 +18,7 @@ require (
 	go.etcd.io/bbolt v1.4.3
 	go.uber.org/goleak v1.3.0
 	go.yaml.in/yaml/v3 v3.0.4
+	golang.org/x/sync v0.14.0
 	golang.org/x/sys v0.35.0
 	golang.org/x/text v0.25.0
 	pgregory.net/rapid v1.2.0

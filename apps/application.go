@@ -57,7 +57,8 @@ type Application interface {
 }
 
 // Direct is an Application whose Publish and Play are asked on the goroutine of the client's connection, at once and several
-// at the same time: what else the instance does holds up no stream. They must not block.
+// at the same time: what the instance does for others holds up no stream. They must not block. Only behind what the client itself
+// has sent before, a releaseStream for example, they are asked on the instance's goroutine when that has been answered.
 type Direct interface {
 	Application
 	// Direct does nothing.

@@ -2,8 +2,11 @@
 // an instance are.
 //
 // A [Server] answers netconn's questions. It finds the application that a client names, makes the instance, and hands
-// the question to an [Application]: one written in Go by whoever embeds the server, or [Live], which the server has
-// for every application that has no code of its own.
+// the question to an [Application]: one written in Go by whoever embeds the server, one that Options.Code makes of a folder's
+// script, or [Live], which the server has for every application that has no code of its own.
+//
+// An [Instance] is an actor: what its application decides, and what happens to its shared objects ([SharedObject]), happens on
+// one goroutine at a time, in order.
 //
 //	type mine struct{ apps.Live }
 //

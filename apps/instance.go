@@ -349,10 +349,6 @@ func (i *Instance) ask(c *Client, f, refuse func()) {
 		c.Hold()
 	}
 	posted := i.Do(func() {
-		c.queued.Add(-1)
-		if held {
-			c.Release()
-		}
 		_, here := i.members[c]
 		switch {
 		case here && i.running:
@@ -360,11 +356,18 @@ func (i *Instance) ask(c *Client, f, refuse func()) {
 		case refuse != nil:
 			refuse()
 		}
+		c.queued.Add(-1)
+		if held {
+			c.Release()
+		}
 	})
 	if !posted && refuse != nil {
 		refuse()
 	}
 }
+
+// waits says whether something that the client has sent before is not handled yet.
+func (c *Client) waits() bool { return c.queued.Load() > 0 }
 
 // errStopped is the answer to what comes to an instance that stops.
 var errStopped = errors.New("the application has stopped")

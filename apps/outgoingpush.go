@@ -128,6 +128,9 @@ func (p *push) leave(stream *netconn.ClientStream) {
 
 // told is called by the connection's reader for what the other server says of the stream.
 func (p *push) told(st netconn.Status) {
+	if st.Details == "" { // nginx-rtmp leaves it out
+		st.Details = streamName(p.name)
+	}
 	p.out.tell(st)
 	if st.Level == netconn.LevelError {
 		p.refused.Store(true)

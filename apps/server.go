@@ -307,7 +307,7 @@ func (s *Server) Publish(conn *netconn.Conn, r netconn.PublishRequest, reply *ne
 			a.Publisher.Close()
 		}
 	})
-	if direct, ok := c.instance.app.code.(Direct); ok {
+	if direct, ok := c.instance.app.code.(Direct); ok && !c.waits() {
 		direct.Publish(c, r, answer)
 		return
 	}
@@ -333,7 +333,7 @@ func (s *Server) Play(conn *netconn.Conn, r netconn.PlayRequest, reply *netconn.
 			a.Subscriber.Close()
 		}
 	})
-	if direct, ok := c.instance.app.code.(Direct); ok {
+	if direct, ok := c.instance.app.code.(Direct); ok && !c.waits() {
 		direct.Play(c, r, answer)
 		return
 	}

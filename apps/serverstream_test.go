@@ -403,6 +403,22 @@ func TestRemoteStreamsArePlayedHere(t *testing.T) {
 	})
 }
 
+func TestTimeGoesOnWhenARemoteStreamBeginsAnewWithoutAWord(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s *scene) {
+		in := publish(t, s.enterFar(), "in")
+		out, _ := s.server("out")
+		viewer := view(t, s.near, "out")
+		src := live("in")
+		src.Remote = s.remote
+		s.play(out, src)
+		write(t, in, config(0), key("a", 50), sound("b", 60), inter("c", 5000), sound("d", 4010))
+		viewer.expect(t, "publish", "video config 0s", "key a 50ms", "sound b 60ms", "inter c 5s", "sound d 4.01s")
+		write(t, in, config(0), inter("e", 0), key("f", 40), sound("g", 40), inter("h", 80))
+		viewer.expect(t, "video config 5.001s", "key f 5.001s", "sound g 5.001s", "inter h 5.041s")
+		view(t, s.near, "out").expect(t, "video config 5.001s", "key f 5.001s", "sound g 5.001s", "inter h 5.041s")
+	})
+}
+
 func TestAudioAndVideoOfARemoteStreamCanBeLeftOut(t *testing.T) {
 	onStage(t, nil, func(t *testing.T, s *scene) {
 		in := publish(t, s.enterFar(), "in")

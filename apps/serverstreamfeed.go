@@ -19,6 +19,7 @@ type feed struct {
 	shown         func()              // called when the single picture is written
 	wake          chan struct{}
 	quit          chan struct{}
+	newest        map[media.Kind]uint32 // newest timestamp of each kind that another server has sent
 
 	mu        sync.Mutex
 	publisher *streams.Publisher
@@ -28,7 +29,8 @@ type feed struct {
 }
 
 func newFeed(p *streams.Publisher, silent, blind *atomic.Bool) *feed {
-	return &feed{publisher: p, silent: silent, blind: blind, wake: make(chan struct{}, 1), quit: make(chan struct{})}
+	return &feed{publisher: p, silent: silent, blind: blind, wake: make(chan struct{}, 1), quit: make(chan struct{}),
+		newest: make(map[media.Kind]uint32)}
 }
 
 // Wake has run look for what is new.
@@ -99,12 +101,42 @@ func (f *feed) splice() {
 	}
 }
 
-// pulled writes media of another server, from a keyframe on.
+// pulled writes media of another server, from a keyframe on. It belongs to the connection's reader.
 func (f *feed) pulled(p *media.Packet) {
-	if !f.wanted(p) {
+	if f.turnsBack(p) {
+		f.retime()
+	}
+	if f.wanted(p) {
+		f.put(p)
+	}
+}
+
+// mostBack is how far timestamps of one kind may go back, in milliseconds, without being those of another time.
+const mostBack = 1000
+
+// turnsBack notes the time of a packet, and says whether the source counts anew with it: not every server tells when another
+// publisher has come.
+func (f *feed) turnsBack(p *media.Packet) bool {
+	newest, known := f.newest[p.Kind]
+	back := known && media.Elapsed(newest, p.Timestamp) < -mostBack
+	if back {
+		clear(f.newest)
+	}
+	if back || !known || media.Before(newest, p.Timestamp) {
+		f.newest[p.Kind] = p.Timestamp
+	}
+	return back
+}
+
+// retime tells the publisher that the source counts its time anew, and waits for a keyframe.
+func (f *feed) retime() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped {
 		return
 	}
-	f.put(p)
+	f.publisher.Retime()
+	f.keyed = false
 }
 
 // wanted says whether media of another server is to be written.

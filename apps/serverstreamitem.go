@@ -172,6 +172,7 @@ func (it *item) remoteStatus(st netconn.Status) {
 		it.later(func() { s.tell(netconn.PlayStart, it.name, "") })
 	case st.Code == netconn.PlayPublishNotify:
 		it.feed.splice()
+		clear(it.feed.newest)
 		it.later(func() { it.turned(true) })
 	case st.Code == netconn.PlayUnpublishNotify:
 		it.later(func() { it.turned(false) })

@@ -81,7 +81,8 @@ func (s *ServerStream) Play(src Source) bool {
 	return true
 }
 
-// Stop ends what plays and gives the name back.
+// Stop ends what plays and gives the name back. When a client publishes under the name, it loses it: that is how scripts
+// release a stream for an encoder that comes back before its old connection is known to be dead.
 func (s *ServerStream) Stop() {
 	playing := s.item != nil
 	s.endItem()
@@ -91,6 +92,19 @@ func (s *ServerStream) Stop() {
 	}
 	if s.unpublish() {
 		s.tell(netconn.UnpublishSuccess, s.name, "")
+		return
+	}
+	s.release()
+}
+
+// release takes the name from a client that publishes under it.
+func (s *ServerStream) release() {
+	p := s.instance.hub.Publisher(s.name)
+	if p == nil {
+		return
+	}
+	if _, ok := p.Owner().(*Client); ok {
+		p.Evict()
 	}
 }
 
@@ -102,6 +116,7 @@ func (s *ServerStream) begin(src Source, switched bool) bool {
 		s.tell(netconn.PlayStreamNotFound, name, "Failed to play "+name+"; this server has no recorded streams yet.")
 		return false
 	case src.Remote == nil && s.circles(name):
+		s.release() // which is what playing anything does
 		s.tell(netconn.PlayFailed, name, "A stream cannot be played onto itself.")
 		return false
 	case !s.take():

@@ -96,17 +96,15 @@ func (r *Relayed) deliverOn(id uint32, m Message) {
 	}
 	source := s.source
 	r.mu.Unlock()
-	if m.Type == TypeCommandAMF0 || m.Type == TypeCommandAMF3 {
-		r.publishingTold(id, m)
+	out := Out{Packet: packet}
+	if !isMedia {
+		out = Out{Message: &m, InPlace: r.told(id, m)}
 	}
-	switch {
-	case source == nil:
+	if source == nil {
 		r.conn.transport.Send(m, Treatment{Class: ClassControl})
-	case isMedia:
-		source.push(Out{Packet: packet}, r.gone)
-	default:
-		source.push(Out{Message: &m}, r.gone)
+		return
 	}
+	source.push(out, r.gone)
 }
 
 // answered looks for the answer to a createStream command, and opens the stream.
@@ -147,19 +145,26 @@ func (r *Relayed) answered(m Message) {
 	r.conn.transport.StreamOpened(id)
 }
 
-// publishingTold follows what a stream is told about its publishing.
-func (r *Relayed) publishingTold(id uint32, m Message) {
+// told follows what a stream is told about its publishing. It says whether a message must keep its place among the media, as what
+// divides one publisher's from the next one's must.
+func (r *Relayed) told(id uint32, m Message) (inPlace bool) {
+	if m.Type != TypeCommandAMF0 && m.Type != TypeCommandAMF3 {
+		return false
+	}
 	if name, _, err := commandHead(m); err != nil || name != "onStatus" {
-		return
+		return false
 	}
 	cmd, err := parseCommand(m)
 	if err != nil {
-		return
+		return false
 	}
 	switch s := parseStatus(cmd.arg(0)); {
+	case s.Code == PlayPublishNotify || s.Code == PlayUnpublishNotify:
+		return true
 	case s.Code == PublishStart:
 		r.publishes(id, true)
 	case s.Code == UnpublishSuccess || s.Level == LevelError:
 		r.publishes(id, false)
 	}
+	return false
 }

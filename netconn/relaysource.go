@@ -13,9 +13,8 @@ type relayedSource struct {
 
 	mu     sync.Mutex
 	queue  []Out
-	first  int  // of queue
-	bytes  int  // that wait
-	flowed bool // sound or pictures have come since the last message that was in place
+	first  int // of queue
+	bytes  int // that wait
 	closed bool
 }
 
@@ -33,8 +32,7 @@ func (s *relayedSource) push(o Out, gone <-chan struct{}) {
 	s.waker.Wake()
 }
 
-// add appends unless too much waits. A message that comes behind sound or pictures must not be overtaken by those that follow it;
-// further messages go behind it anyway.
+// add appends unless too much waits.
 func (s *relayedSource) add(o Out) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,12 +41,6 @@ func (s *relayedSource) add(o Out) bool {
 	}
 	if s.bytes >= mostRelayed {
 		return false
-	}
-	if o.Message != nil {
-		o.InPlace = s.flowed
-		s.flowed = false
-	} else if t := o.Packet.MessageType(); t == TypeAudio || t == TypeVideo {
-		s.flowed = true
 	}
 	if s.first > len(s.queue)/2 {
 		rest := copy(s.queue, s.queue[s.first:])

@@ -133,8 +133,10 @@ func TestSharedObjectMessagesOfClientsMayBeOdd(t *testing.T) {
 		name, body string
 		want       SharedObjectMessage
 	}{
-		{"any persistence but zero", "0001 'x' 00000000 00000001 00000000 01 00000000",
+		{"other bits beside persistence", "0001 'x' 00000000 00000012 00000000 01 00000000",
 			SharedObjectMessage{Name: "x", Persistent: true, Events: []SharedObjectEvent{{Type: SOUse}}}},
+		{"other bits without persistence", "0001 'x' 00000000 00000010 00000000 01 00000000",
+			SharedObjectMessage{Name: "x", Events: []SharedObjectEvent{{Type: SOUse}}}},
 		{"several events", "0001 'x' 00000000 00000000 00000000 01 00000000 03 00000005 0001 'a' 01 01 02 00000000",
 			SharedObjectMessage{Name: "x", Events: []SharedObjectEvent{{Type: SOUse}, {Type: SORequestChange, Name: "a", Value: true}, {Type: SORelease}}}},
 		{"several changes in one event", "0001 'x' 00000000 00000000 00000000 04 00000009 0001 'a' 01 01 0001 'b' 05",

@@ -26,7 +26,7 @@ var (
 	serversSharedObjects = sharedObjectLimits{bytes: 1 << 24, events: 1 << 18, name: 1 << 16, property: 1 << 16}
 )
 
-// persistentFlag is the persistence of persistent objects; readers take anything but zero for it.
+// persistentFlag is the persistence of persistent objects. Other bits mean nothing: there are clients that always set 16.
 const persistentFlag = 2
 
 // ParseSharedObject reads a message of type 16 or 19 as a server may send it. Events of unknown type are left out. A change of several
@@ -105,7 +105,7 @@ func (r *sharedObjectReader) text(most int) string {
 func (r *sharedObjectReader) header() {
 	r.message.Name = r.text(r.limits.name)
 	r.message.Version = r.number()
-	r.message.Persistent = r.number() != 0
+	r.message.Persistent = r.number()&persistentFlag != 0
 	r.number()
 	if r.message.Name == "" {
 		r.fail("an object without a name")

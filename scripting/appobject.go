@@ -130,8 +130,8 @@ func (h *host) broadcastMsg(c engine.Call) goja.Value {
 		return nil
 	}
 	args := h.arguments(c.Args[1:])
-	for _, client := range h.instance.Clients() {
-		_ = client.Call(c.String(0), nil, args...)
+	for _, client := range h.present {
+		_ = client.conn.Call(c.String(0), nil, args...)
 	}
 	return nil
 }
@@ -153,8 +153,8 @@ func (h *host) clearStreams(c engine.Call) goja.Value {
 // getStats returns what the clients have sent and received, those that have gone included.
 func (h *host) getStats(c engine.Call) goja.Value {
 	total := h.gone
-	for _, client := range h.instance.Clients() {
-		total.add(client.Traffic())
+	for _, client := range h.present {
+		total.add(client.conn.Traffic())
 	}
 	connects, disconnects := h.instance.Totals()
 	return h.object("bytes_in", total.in, "bytes_out", total.out, "msg_in", total.messagesIn, "msg_out", total.messagesOut,

@@ -23,8 +23,19 @@ Client.prototype.add = function (a, b) { return a + b; };
 Client.prototype.echo = function (v) { return v; };
 `
 
-// bench serves an application on loopback, with scripts unless code is given.
+// bench serves an application on loopback, with scripts unless code is given, and connects a client to it.
 func bench(b *testing.B, code apps.Application) *netconn.Client {
+	b.Helper()
+	c, err := overrtmp.Dial(b.Context(), serve(b, code), overrtmp.DialOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(c.Close)
+	return c
+}
+
+// serve serves the application and returns its URL.
+func serve(b *testing.B, code apps.Application) string {
 	b.Helper()
 	config := configs.Default()
 	config.Applications.Dir = b.TempDir()
@@ -47,12 +58,40 @@ func bench(b *testing.B, code apps.Application) *netconn.Client {
 	srv := &rtmp.Server{Handler: overrtmp.NewServer(server, overrtmp.Config{}, quiet)}
 	go func() { _ = srv.Serve(l) }()
 	b.Cleanup(func() { _ = srv.Close() })
-	c, err := overrtmp.Dial(b.Context(), "rtmp://"+l.Addr().String()+"/app", overrtmp.DialOptions{})
-	if err != nil {
-		b.Fatal(err)
+	return "rtmp://" + l.Addr().String() + "/app"
+}
+
+// BenchmarkConnect opens TCP connections, does the handshake, connects and closes: to an instance that runs, to one that is
+// started by it, and to an application in Go.
+func BenchmarkConnect(b *testing.B) {
+	for _, test := range []struct {
+		name string
+		code apps.Application
+		own  bool
+	}{{"running", nil, false}, {"first", nil, true}, {"Go", adder{}, false}} {
+		b.Run(test.name, func(b *testing.B) {
+			url := serve(b, test.code)
+			keep, err := overrtmp.Dial(b.Context(), url, overrtmp.DialOptions{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer keep.Close()
+			n := 0
+			for b.Loop() {
+				var o overrtmp.DialOptions
+				if test.own {
+					o.Connect.App = fmt.Sprintf("app/%d", n)
+				}
+				n++
+				c, err := overrtmp.Dial(b.Context(), url, o)
+				if err != nil {
+					b.Fatal(err)
+				}
+				c.Close()
+				<-c.Done()
+			}
+		})
 	}
-	b.Cleanup(c.Close)
-	return c
 }
 
 // adder is the same in Go.

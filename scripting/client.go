@@ -165,6 +165,7 @@ func (c *client) accept() {
 		return // it has gone, or has waited too long
 	}
 	c.accepted = true
+	c.host.present = append(c.host.present, c)
 	_, _ = c.host.push(c.host.clients, c.object)
 }
 
@@ -214,8 +215,9 @@ func (h *host) disconnected(conn *apps.Client) {
 	_, _, _ = h.CallMethod(h.application, "onDisconnect", c.object)
 }
 
-// removeClient takes a client out of application.clients, whatever the script has done to the array.
+// removeClient takes a client out of those that are present, and out of application.clients wherever it is there.
 func (h *host) removeClient(c *client) {
+	h.present = slices.DeleteFunc(h.present, func(x *client) bool { return x == c })
 	_ = h.Within(func() {
 		n := int(number(h.clients.Get("length")))
 		for at := range n {

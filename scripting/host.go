@@ -40,6 +40,7 @@ type host struct {
 
 	application *goja.Object
 	clients     *goja.Object // application.clients, an array
+	present     []*client    // those that have been accepted and not gone, whatever the script does to the array
 	push        goja.Callable
 	splice      goja.Callable
 	clientClass *engine.Handle[*client]

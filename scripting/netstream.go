@@ -23,10 +23,14 @@ type netStream struct {
 
 var errNoNetConnection = errors.New("the first argument has to be a NetConnection")
 
-// installNetStream defines the class NetStream.
+// installNetStream defines the class NetStream when a script first asks for it.
 func (h *host) installNetStream() {
+	h.Lazy("NetStream", func() goja.Value { return h.netStreamClass().Constructor })
+}
+
+func (h *host) netStreamClass() *engine.Handle[*netStream] {
 	type n = *netStream
-	h.outClass = engine.Define(h.Engine, engine.Class[n]{
+	h.outClass = engine.Make(h.Engine, engine.Class[n]{
 		Name: "NetStream",
 		New: func(_ *engine.Engine, o *goja.Object, args []goja.Value) (n, error) {
 			c := engine.Call{Engine: h.Engine, Args: args}
@@ -56,6 +60,7 @@ func (h *host) installNetStream() {
 			"close":         func(n n, _ engine.Call) goja.Value { n.unpublish(); return nil },
 		},
 	})
+	return h.outClass
 }
 
 // attach takes a Stream, or false for none.

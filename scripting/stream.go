@@ -42,10 +42,18 @@ const (
 // noRecording is why.
 const noRecording = "This server does not record streams yet."
 
-// installStream defines the class Stream.
+// installStream defines the class Stream when a script first asks for it.
 func (h *host) installStream() {
+	h.Lazy("Stream", func() goja.Value { return h.streamHandle().Constructor })
+}
+
+// streamHandle is the class, made when it is first needed.
+func (h *host) streamHandle() *engine.Handle[*stream] {
 	type s = *stream
-	h.streamClass = engine.Define(h.Engine, engine.Class[s]{
+	if h.streamClass != nil {
+		return h.streamClass
+	}
+	h.streamClass = engine.Make(h.Engine, engine.Class[s]{
 		Name: "Stream",
 		Statics: map[string]any{
 			"get":            h.getStream,
@@ -56,7 +64,11 @@ func (h *host) installStream() {
 			"setVirtualPath": h.setVirtualPath,
 		},
 		Properties: map[string]engine.Property[s]{
-			"name":               {Get: func(s s, c engine.Call) goja.Value { return c.Value(s.name) }},
+			"name": {Get: func(s s, c engine.Call) goja.Value { return c.Value(s.name) }},
+			"type": { // which no reference names; Adobe's livepkgr reads it
+				Get: func(s s, c engine.Call) goja.Value { return c.Value(streamType(s.name)) },
+				Set: func(_ s, c engine.Call, v goja.Value) { c.Shadow("type", v) },
+			},
 			"publishQueryString": {Get: func(s s, c engine.Call) goja.Value { return c.Value(s.query) }},
 			"time":               {Get: func(s s, c engine.Call) goja.Value { return c.Value(s.server.Time().Seconds()) }},
 			"bufferTime":         {Get: func(s s, c engine.Call) goja.Value { return c.Value(s.server.BufferTime().Seconds()) }},
@@ -82,6 +94,7 @@ func (h *host) installStream() {
 			"setBufferTime": func(s s, c engine.Call) goja.Value { s.server.SetBufferTime(seconds(c.Number(0, 0))); return nil },
 		},
 	})
+	return h.streamClass
 }
 
 func numberSetting(of func(*streamSettings) *float64) engine.Property[*stream] {

@@ -28,11 +28,12 @@ trace(Stream.get("mp4:cam") === a, Stream.get("mp4:cam.f4v").name, Stream.get(),
 trace(a.time, a.bufferTime, a.maxQueueDelay, a.maxQueueSize, a.receiveAudio, a.receiveVideo, a.syncWrite, a.generateCCInfo);
 a.setBufferTime(2.5); a.bufferTime = 7; a.name = "other"; a.receiveVideo = 0; a.syncWrite = 1;
 trace(a.name, a.bufferTime, a.receiveAudio, a.receiveVideo, a.syncWrite);
+trace(a.type, Stream.get("f4f:cam").type, Stream.get("mp4:cam.f4v").type, a.type = "screen", a.type, Stream.get("b").type);
 trace(Stream.destroy(a), Stream.get("cam") === a, a.play("x"), Stream.destroy({}));
 try { new Stream("x"); } catch (e) { trace(e.message); }
 `)
 		s.traced("true cam [] true 5", "false mp4:cam.f4v null null", "0 0 500 4096 true true false false",
-			"cam 2.5 true false true", "true false false false", "Stream cannot be constructed")
+			"cam 2.5 true false true", "flv f4f mp4 screen screen flv", "true false false false", "Stream cannot be constructed")
 	})
 }
 

@@ -11,6 +11,15 @@ func streamName(full string) string {
 	return name
 }
 
+// streamType is the type that a name begins with, flv when it has none.
+func streamType(name string) string {
+	kind, _, found := strings.Cut(name, ":")
+	if !found {
+		return "flv"
+	}
+	return kind
+}
+
 // usualStreams is how many Stream objects are kept before those that nobody uses are looked for.
 const usualStreams = 1000
 
@@ -33,7 +42,7 @@ func (h *host) stream(name string) *stream {
 	}
 	h.searchIdle()
 	s := &stream{host: h, name: name, settings: usualSettings}
-	s.object = h.streamClass.Wrap(s)
+	s.object = h.streamHandle().Wrap(s)
 	s.server = h.instance.ServerStream(name, s.status)
 	h.streams[name] = s
 	return s

@@ -79,6 +79,13 @@ func (p *Publisher) Splice() {
 	s.join.Store(nil)
 }
 
+// Retime is Splice for a source that has begun to count its time anew, and forgets nothing.
+func (p *Publisher) Retime() {
+	p.stream.mu.Lock()
+	defer p.stream.mu.Unlock()
+	p.started, p.shift = false, 0
+}
+
 // Close ends the publication. What was written still reaches the subscribers, and the end of it after that. Closing
 // again, or after another took the name, does nothing.
 func (p *Publisher) Close() {

@@ -15,7 +15,11 @@ type BenchCmd struct {
 	Floor       benchFloorCmd       `cmd:"" help:"The same bytes with no protocol, for the ratio."`
 	Abuse       bench.AbuseCmd      `cmd:"" help:"Attack a server on this machine, beside innocent players."`
 	RTMFP       BenchRTMFPCmd       `cmd:"" name:"rtmfp" help:"The RTMFP library by itself: bursts, bulk, handshakes, idle sessions, floods."`
+	SO          benchSOCmd          `cmd:"" name:"so" help:"Clients that follow one shared object and change it."`
+	Calls       benchCallsCmd       `cmd:"" help:"Clients that call a method of an application."`
 	FloorServer benchFloorServerCmd `cmd:"" hidden:"" help:"The floor's server."`
+
+	GoApplication benchGoApplicationCmd `cmd:"" help:"An application in Go with the method echo, for calls."`
 }
 
 // Help is the long form of the help.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -49,6 +50,8 @@ func (desk) Call(c *apps.Client, r netconn.CallRequest, reply *netconn.Reply[net
 	case "ring":
 		_ = c.Conn.Call("rung", nil, r.Args...)
 		give("ringing", nil)
+	case "ask":
+		_ = c.Conn.Call("question", func(r netconn.Result) { give(r.Value, r.Err) }, r.Args...)
 	case "silence":
 	case "throw out":
 		c.Disconnect(netconn.Status{Code: netconn.ConnectAppShutdown, Description: "closing time"})
@@ -57,20 +60,25 @@ func (desk) Call(c *apps.Client, r netconn.CallRequest, reply *netconn.Reply[net
 	}
 }
 
-// startDesk starts a server with the application, and returns its URL over a transport.
-func startDesk(t *testing.T, transport string) string {
-	n := prepareNode(t)
+// startDesk starts a server with the application.
+func startDesk(t *testing.T, set ...string) *testNode {
+	n := prepareNode(t, set...)
 	n.apps.Register("desk", desk{})
 	n.begin(t)
-	return transport + "://" + n.addressOf(transport) + "/desk"
+	return n
 }
+
+// over returns the URL of the server over a transport.
+func (n *testNode) over(transport string) string { return transport + "://" + n.addressOf(transport) }
 
 func TestCommandsThatUseAnApplication(t *testing.T) {
 	for _, transport := range []string{"rtmp", "rtmfp"} {
 		t.Run(transport, func(t *testing.T) {
-			url := startDesk(t, transport)
+			n := startDesk(t, "sharedObjects.maxPropertySize=1KB")
 			testscript.Run(t, testscript.Params{Dir: "testdata/remote", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
-				e.Setenv("URL", url)
+				e.Setenv("SERVER", n.over(transport))
+				e.Setenv("URL", n.over(transport)+"/desk")
+				e.Setenv("APPLICATIONS", filepath.Join(n.dir, "applications"))
 				return nil
 			}})
 		})

@@ -28,6 +28,7 @@ type cli struct {
 	Redirector RedirectorCmd `cmd:"" help:"Send RTMFP clients to the least busy of several servers."`
 	Trace      TraceCmd      `cmd:"" help:"Decode captured RTMFP, given the keys."`
 	Version    VersionCmd    `cmd:"" help:"Print the version."`
+	Worker     WorkerCmd     `cmd:"" hidden:"" help:"Run one application for a server."`
 }
 
 const description = `Afterglow streams to and from Flash and everything else that speaks RTMP.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"afterglow/apps"
+	"afterglow/apps/isolated"
 	"afterglow/configs"
 	"afterglow/netconn"
 	"afterglow/netconn/overrtmp"
@@ -29,6 +30,7 @@ type node struct {
 	log     *slog.Logger
 	key     publishKey // as it was at the start
 	apps    *apps.Server
+	workers *isolated.Workers // of applications that run in processes of their own
 	objects *sharedobjects.Store
 	front   *overrtmp.Server
 	rtmp    *rtmp.Server

@@ -40,6 +40,7 @@ func (n *node) apply(c *configs.Config, key publishKey) {
 	n.config.Store(c)
 	n.apps.SetKey(key.value)
 	n.apps.SetConfig(c)
+	n.workers.SetConfig(c, key.value)
 	n.apps.Reload()
 	n.front.SetConfig(frontConfig(c))
 	n.rtmp.Update(doorLimits(c.Limits))

@@ -33,20 +33,30 @@ func (n *node) openApplications(c *configs.Config) error {
 		return fmt.Errorf("shared objects: %w", err)
 	}
 	n.objects = store
-	scripts := scripting.New(scripting.Options{
+	n.openWorkers(c)
+	scripts := newScripts()
+	code := func(name string) apps.Application { return n.codeOf(name, scripts.Application) }
+	n.apps = apps.NewServer(apps.Options{Config: c, Key: n.key.value, Log: n.log, SharedObjects: store, Code: code})
+	return nil
+}
+
+// newScripts says what scripts may reach.
+func newScripts() *scripting.Scripts {
+	return scripting.New(scripting.Options{
 		Dial:     dialForScripts,
 		HTTP:     &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 100, IdleConnTimeout: time.Minute}},
 		Socket:   socketForScripts,
 		Version:  serverVersion(),
 		Hostname: hostname(),
 	})
-	n.apps = apps.NewServer(apps.Options{Config: c, Key: n.key.value, Log: n.log, SharedObjects: store, Code: scripts.Application})
-	return nil
 }
 
 // closeApplications stops all instances, and stores their shared objects.
 func (n *node) closeApplications(ctx context.Context) {
 	if err := n.apps.Close(ctx); err != nil {
+		n.log.Warn("an application did not stop in time", "error", err)
+	}
+	if err := n.workers.Close(ctx); err != nil {
 		n.log.Warn("an application did not stop in time", "error", err)
 	}
 	if err := n.objects.Close(); err != nil {

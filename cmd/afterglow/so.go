@@ -115,6 +115,7 @@ type objectWatch struct {
 	client   *connection
 	object   *netconn.RemoteSharedObject
 	happened *feed[happening]
+	kept     []happening // what came while something was carried out, for those who watch
 }
 
 // open follows the object and waits until all of it is here.
@@ -229,9 +230,7 @@ func (w *objectWatch) sent() (done bool, err error) {
 		}
 		done = done || h.handler == w.cmd.Send
 	}
-	if done {
-		w.happened.add(all...) // those who watch want to see it
-	}
+	w.kept = append(w.kept, all...)
 	return done, err
 }
 
@@ -266,20 +265,23 @@ func (w *objectWatch) do(ctx context.Context, o order) error {
 func (w *objectWatch) settled(ctx context.Context, o order) (done bool, err error) {
 	all, err := w.happened.take()
 	for n, h := range all {
-		if h.change.Name != o.name {
+		if h.change.Name != o.name || h.change.Code == "" {
+			w.kept = append(w.kept, h)
 			continue
 		}
 		switch code := h.change.Code; {
-		case code == netconn.SyncSucceeded, code == netconn.SyncDeleted:
+		case code == netconn.SyncSucceeded, code == netconn.SyncDeleted && o.delete:
 			w.say("%s: %s, version %d", o.name, code, h.version)
-			w.happened.add(all[n+1:]...) // those who watch want to see it
+			w.kept = append(w.kept, all[n+1:]...)
 			return true, err
-		case code == netconn.SyncRejected, o.delete:
+		case code == netconn.SyncRejected, code == netconn.SyncDeleted, o.delete:
 			w.happened.add(all[n+1:]...)
 			if err := w.complaint(ctx); err != nil {
 				return false, fmt.Errorf("%s: %w", o.name, err)
 			}
 			return false, fmt.Errorf("%s: rejected: it is %s", o.name, propertyText(h.value, h.there))
+		default:
+			w.kept = append(w.kept, h)
 		}
 	}
 	return false, err
@@ -351,6 +353,7 @@ func (w *objectWatch) print() {
 
 // watch prints what happens until ctx or the connection ends.
 func (w *objectWatch) watch(ctx context.Context) error {
+	w.happened.add(w.kept...)
 	for {
 		select {
 		case <-w.happened.more:

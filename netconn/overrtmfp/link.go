@@ -89,8 +89,13 @@ func newLink(st *station, s *rtmfp.Session, own uint32) *link {
 func (l *link) describe() {
 	s := l.session
 	near, far := s.Nonces()
+	address := ""
+	if a := s.NearAddress(); a.IsValid() {
+		address = a.String()
+	}
 	l.far.Store(&netconn.Far{
-		Address: s.Path().String(), Protocol: "rtmfp", Secure: false, Loopback: s.Path().Addr.Addr().IsLoopback(),
+		Address: s.Path().String(), NearAddress: address,
+		Protocol: "rtmfp", Secure: false, Loopback: s.Path().Addr.Addr().IsLoopback(),
 		PeerID: s.PeerID().String(), NearID: s.NearCertificate().PeerID().String(),
 		NearNonce: hex.EncodeToString(near[:]), FarNonce: hex.EncodeToString(far[:]),
 	})

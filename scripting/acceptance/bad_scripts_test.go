@@ -85,6 +85,7 @@ func TestSyntaxErrorKeepsClientsOutUntilItIsMended(t *testing.T) {
 		logs(s, "SyntaxError")
 		neighbours{c}.fine()
 		s.script("bad/main.asc", good)
+		s.gone("bad/_definst_")
 		s.connect("bad").asks("3", "add", 1.0, 2.0)
 	})
 }
@@ -136,6 +137,7 @@ func TestInstanceThatKeepsRunningAwayIsEnded(t *testing.T) {
 		c.until("error NetConnection.Connect.AppShutdown ")
 		c.until("closed")
 		others.fine()
+		s.gone("bad/_definst_")
 		s.connect("bad").asks("3", "add", 1.0, 2.0)
 	}, quick)
 }
@@ -150,6 +152,7 @@ func TestEndlessLoopAtTheTopKeepsClientsOut(t *testing.T) {
 		}
 		others.fine()
 		s.script("bad/main.asc", good)
+		s.gone("bad/_definst_")
 		s.connect("bad").asks("3", "add", 1.0, 2.0)
 	}, quick)
 }
@@ -194,9 +197,7 @@ Client.prototype.list = function () { var a = []; for (;;) { a.push([a.length]);
 			c.until("closed")
 			others.fine()
 			logs(s, "out of memory")
-			for s.instance("bad/_definst_") != nil {
-				time.Sleep(time.Millisecond)
-			}
+			s.gone("bad/_definst_")
 		}
 		if more := s.traced.take(); len(more) > 0 {
 			t.Errorf("the dead script was told %q", more)

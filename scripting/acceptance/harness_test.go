@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"afterglow/apps"
 	"afterglow/configs"
@@ -204,6 +205,16 @@ func (s *server) idle(name string) {
 		return
 	}
 	netconntest.Await(s.t, "end of what "+name+" does", done)
+}
+
+// gone waits until an instance is no more.
+func (s *server) gone(name string) {
+	s.t.Helper()
+	for begun := time.Now(); s.instance(name) != nil; time.Sleep(time.Millisecond) {
+		if time.Since(begun) > patience {
+			s.t.Fatalf("%s is there still", name)
+		}
+	}
 }
 
 // roundTrip is an HTTP transport in memory.

@@ -119,6 +119,8 @@ new NetStream(nc); new NetStream(nc, "G:1");`,
 Client.prototype.onGroupJoin = function (c) { c.addNeighbor("p"); };`,
 			"Client 2, Client.onGroupJoin 2, GroupControl.addNeighbor() 2, GroupSpecifier 1, GroupSpecifier.toString() 1, NetGroup 1, NetGroup.post() 1"},
 		{"unknown objects", `function f(s) { s.record(); s.close(); s.syncWrite = true; }`, "?Stream.record() 1, ?Stream.syncWrite 1"},
+		{"unknown objects where the class is used", `function f(g) { g.sendToNearest(1); }
+var group; group = make(NetGroup);`, "?NetGroup.sendToNearest() 1, NetGroup 2"},
 		{"objects in objects", `
 application.all = new Array();
 function add(n) { var v; v = Stream.get(n); var o = {video: v, n: n}; application.all[n] = o; }
@@ -140,6 +142,7 @@ func TestTheScriptsOwnIsNotTakenForTheServers(t *testing.T) {
 		`// NetGroup, Stream.get("a").record()
 var text = "application.onConnect = NetGroup";`,
 		`var o = {load: 1, trace: 2, NetGroup: 3};`,
+		`function f(x) { x.sendToNearest(1); x.onGroupJoin = 1; }`,
 		`function f(x) { x.name = x.length; x.connect(); x.call(1); x.play(); }`,
 	} {
 		if got := used(t, script); len(got) > 0 {
@@ -264,6 +267,9 @@ APP: uses 3 of the server's functions, properties and handlers: 1 supported, 1 p
 	var out bytes.Buffer
 	if err := r.WriteJSON(&out); err != nil {
 		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), `"problems":[]`) {
+		t.Errorf("no list: %s", out.String())
 	}
 	var back struct {
 		Uses   []Use

@@ -51,12 +51,23 @@ func (r *Report) summary() string {
 
 // WriteJSON writes a report as one object, with all that is used.
 func (r *Report) WriteJSON(w io.Writer) error {
+	full := *r
+	full.Files, full.Problems = orEmpty(r.Files), orEmpty(r.Problems)
+	full.Uses, full.Notes = orEmpty(r.Uses), orEmpty(r.Notes)
 	return json.NewEncoder(w).Encode(struct {
 		*Report
 		Supported int `json:"supported"`
 		Partly    int `json:"partly"`
 		Not       int `json:"not"`
-	}{r, r.Count(Yes), r.Count(Partly), r.Count(No)})
+	}{&full, r.Count(Yes), r.Count(Partly), r.Count(No)})
+}
+
+// orEmpty returns a list that is [] in JSON, and not null.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 // textWriter writes lines and keeps the first error.
