@@ -179,6 +179,7 @@ func TestApplicationThatDecidesNothingIntroducesNobody(t *testing.T) {
 		if a := <-answer; !errors.Is(a.Err, netconn.ErrTimeout) || time.Since(begun) != 30*time.Second {
 			t.Errorf("got %v after %v", a.Err, time.Since(begun))
 		}
+		synctest.Wait() // whoever decides has been asked, and set late
 		late.Give(netconn.IntroduceAnswer{})
 		synctest.Wait()
 		if len(answer) > 0 {

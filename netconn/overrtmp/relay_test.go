@@ -98,15 +98,20 @@ func visit(t *testing.T, h netconn.Handler, during func(*netconn.Client)) error 
 }
 
 func TestProcessThatDiesIsToldFromOneThatEndsAConnection(t *testing.T) {
-	err := visit(t, behind(t, "right", func(c *rtmp.Conn) { _ = c.Close() }), nil)
+	speak := func(c *netconn.Client) { _ = c.Notify("now") }
+	err := visit(t, behind(t, "right", func(c *rtmp.Conn) {
+		_, _ = c.ReadMessage()
+		_ = c.Close()
+	}), speak)
 	var told netconn.Status
 	if !errors.As(err, &told) || told.Code != netconn.ConnectAppShutdown {
 		t.Errorf("after a death: %v", err)
 	}
 	err = visit(t, behind(t, "right", func(c *rtmp.Conn) {
+		_, _ = c.ReadMessage()
 		_ = c.Send(rtmp.UserControl{Event: 0xFF00}.Message())
 		_, _ = c.ReadMessage()
-	}), nil)
+	}), speak)
 	if errors.As(err, &told) || err == nil {
 		t.Errorf("after a goodbye: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"afterglow/media"
+	"afterglow/netconn"
 	"afterglow/rtmp"
 )
 
@@ -11,7 +12,7 @@ import (
 // by side in a block, so that a viewer who gets several has one piece to write.
 const blockSize = 64 << 10
 
-// classKey is what viewers have in common who get the same bytes for a packet.
+// classKey is what viewers have in common who get the same bytes for a packet. A source that is alone is its own feed.
 type classKey struct {
 	feed      any
 	streamID  uint32
@@ -22,7 +23,8 @@ type classKey struct {
 type class struct {
 	key   classKey
 	form  *formKey
-	users int // guarded by the registry
+	users int  // guarded by the registry
+	alone bool // nobody else has the feed
 
 	mu    sync.Mutex
 	block []byte
@@ -44,7 +46,7 @@ const sharedStreams = 4
 
 // wire returns the packet's chunks. The lock is taken by the first viewer that needs them.
 func (c *class) wire(p *media.Packet) []byte {
-	if c.key.streamID > sharedStreams {
+	if c.alone || c.key.streamID > sharedStreams {
 		return encode(nil, p, c.key)
 	}
 	if w, ok := p.Derived(c.form).(*chunks); ok {
@@ -87,7 +89,8 @@ func (r *registry) class(k classKey) *class {
 	defer r.mu.Unlock()
 	c := r.classes[k]
 	if c == nil {
-		c = &class{key: k, form: r.form(k)}
+		_, alone := k.feed.(netconn.Source)
+		c = &class{key: k, form: r.form(k), alone: alone}
 		r.classes[k] = c
 	}
 	c.users++

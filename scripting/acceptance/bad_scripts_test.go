@@ -209,6 +209,40 @@ Client.prototype.list = function () { var a = []; for (;;) { a.push([a.length]);
 	})
 }
 
+// While one instance takes all memory, calls of others that take a while go on.
+func TestMemoryThatOneTakesIsNotHeldAgainstOthers(t *testing.T) {
+	overSockets(t, func(t *testing.T, s *server) {
+		s.script("bad/main.asc", bad(`Client.prototype.list = function () { var a = []; for (;;) { a.push([a.length]); } };`))
+		s.script("good/main.asc", good+`
+Client.prototype.work = function () { var sum = 0; for (var i = 0; i < 300000; i++) { sum += i % 7; } return sum; };`)
+		other := s.connect("good")
+		for range 3 {
+			c := s.connect("bad")
+			c.tell("list")
+			over := make(chan struct{})
+			go func() {
+				defer close(over)
+				c.until("closed")
+			}()
+			for busy := true; busy; {
+				select {
+				case <-over:
+					busy = false
+				default:
+					other.asks("899997", "work")
+				}
+			}
+			s.gone("bad/_definst_")
+		}
+		if lines := strings.Join(s.logged.take(), "\n"); strings.Contains(lines, "good/") {
+			t.Errorf("logged %s", lines)
+		}
+	}, func(set *setup) {
+		set.config.Scripts.MaxTime = 20 * time.Second
+		set.config.Scripts.MaxMemory = 64 << 20
+	})
+}
+
 // Timers are limited.
 func TestMillionTimersAreTooMany(t *testing.T) {
 	over(t, func(t *testing.T, s *server) {

@@ -28,6 +28,8 @@ Client.prototype.value = 5;
 Client.prototype.echo = function (x) { return x; };
 Client.prototype.getStreamLength = function (name) { return name.length; };
 Client.prototype.app = { createStream: function () { return "created"; } };
+function Thing() { trace("made"); }
+Client.prototype.thing = new Thing();
 Client.prototype.loop = function () { return { call: this.call, f: function () {}, n: 1 }; };
 application.onStatus = function (info) { trace(info.code, info.level, info.description, info.filename, info.lineno, info.linebuf, this === application); };
 application.onDisconnect = function () {};
@@ -39,7 +41,7 @@ func TestClientsCallMethodsOfTheScript(t *testing.T) {
 		s.script("app/main.asc", methods)
 		c := s.connect("app")
 		c.asks("3", "plain", 1.0, 2.0)
-		s.traced.expect("plain 1 2")
+		s.traced.expect("made", "plain 1 2")
 		c.asks(`"own 1 true"`, "own", 1.0)
 		c.asks(`["x", true, 2]`, "inner.deep.est", "x", nil)
 		c.asks(`["x", true, 1]`, "inner/deep/est", "x")
@@ -48,7 +50,7 @@ func TestClientsCallMethodsOfTheScript(t *testing.T) {
 		c.asks("null", "nil")
 		c.asks("4", "getStreamLength", "name") // the script's own comes before the built-in
 		c.asks("{n: 1}", "loop")
-		for _, name := range []string{"missing", "inner.missing", "inner.deep.est.call", "value", "inner", "call", "getStats", "toString", "constructor", "app.constructor", "hasOwnProperty", "__proto__.plain"} {
+		for _, name := range []string{"missing", "inner.missing", "inner.deep.est.call", "value", "inner", "call", "getStats", "toString", "constructor", "app.constructor", "thing.constructor", "plain.prototype.constructor", "hasOwnProperty", "__proto__.plain"} {
 			c.asks(fmt.Sprintf("error NetConnection.Call.Failed Method not found (%s).", name), name)
 		}
 		c.nothing()
@@ -75,7 +77,7 @@ func TestCallsWithTransactionZeroAreNotAnswered(t *testing.T) {
 		p.Command(0, "missing", 0, nil)
 		p.Command(0, "plain", 7, nil, 1.0, 1.0)
 		p.Expect("0 _result 7 null 2")
-		s.traced.set("plain a b", "plain 1 1", `Application.Script.Error error Error: no luck main.asc 12 throw new Error("no luck"); true`)
+		s.traced.set("made", "plain a b", "plain 1 1", `Application.Script.Error error Error: no luck main.asc 12 throw new Error("no luck"); true`)
 		p.ExpectNothing()
 	})
 }

@@ -11,6 +11,8 @@
 //	got.wait(t)
 //	sameFrames(t, framesOf(readFLV(t, sample(t, "av"))), framesOf(readFLV(t, file)))
 //
+// Shared objects have tests of their own: clients of theirs and of ours, and a server that is killed again and again.
+//
 // A program that is not installed skips its test, or fails it where CI=true. AFTERGLOW_SOAK=1 makes the load larger and
 // longer.
 package e2e
