@@ -9,16 +9,17 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"afterglow/amf"
 	"afterglow/apps"
 	"afterglow/netconn"
 )
 
-// monkey is a client that does what comes to its mind with the persistent and the temporary object x.
+// monkey is a client that does what comes to its mind with the temporary object x, and maybe with the persistent one.
 type monkey struct {
 	b       *table
+	app     string
+	kinds   int // 1 is temporary alone
 	random  *rand.Rand
 	client  *netconn.Client
 	objects [2]*netconn.RemoteSharedObject
@@ -30,12 +31,12 @@ type monkey struct {
 
 // come connects, and follows the persistent object from where it was.
 func (m *monkey) come() {
-	c, err := m.b.house.from(here).Dial(m.b.t, netconn.ConnectOptions{App: "table", Encoding: netconn.Encoding(3 * m.random.IntN(2))}, netconn.ClientEvents{})
+	c, err := m.b.house.from(here).Dial(m.b.t, netconn.ConnectOptions{App: m.app, Encoding: netconn.Encoding(3 * m.random.IntN(2))}, netconn.ClientEvents{})
 	if err != nil {
 		m.b.t.Fatal(err)
 	}
 	m.client = c
-	for n := range m.objects {
+	for n := range m.kinds {
 		m.follow(n)
 	}
 }
@@ -70,7 +71,7 @@ func (m *monkey) saw(n int, version uint32) {
 
 // act does one thing.
 func (m *monkey) act() {
-	n := m.random.IntN(2)
+	n := m.random.IntN(m.kinds)
 	o, name := m.objects[n], fmt.Sprint("k", m.random.IntN(5))
 	switch m.random.IntN(12) {
 	case 0:
@@ -120,70 +121,108 @@ func (k *keeperMonkey) act() {
 	}
 }
 
-func TestEverybodyConvergesWhateverTheyDo(t *testing.T) {
-	seeds := uint64(12)
-	if testing.Short() {
-		seeds = 2
+// unlock gives back all locks.
+func (k *keeperMonkey) unlock() {
+	for ; k.depth > 0; k.depth-- {
+		k.object.Unlock()
 	}
-	for seed := range seeds {
+}
+
+// rounds is how often all act at the same time, and are compared.
+const rounds = 60
+
+// letLoose has all of them act some times at once, and waits until all is quiet.
+func letLoose(all []*monkey) {
+	var acting sync.WaitGroup
+	for _, m := range all {
+		acting.Go(func() {
+			for range 1 + m.random.IntN(6) {
+				m.act()
+			}
+		})
+	}
+	acting.Wait()
+	synctest.Wait()
+}
+
+// compare says who sees something else than the owner has.
+func (b *table) compare(round int, n int, o *apps.SharedObject, all []*monkey) {
+	b.t.Helper()
+	var want string
+	b.on(func() { want = described(o.Names(), func(name string) amf.Value { v, _ := o.Get(name); return v }) })
+	for i, m := range all {
+		snapshot := m.objects[n].Snapshot()
+		got := described(slices.Collect(maps.Keys(snapshot)), func(name string) amf.Value { return snapshot[name] })
+		if got != want {
+			b.t.Errorf("round %d: object %d is %s, client %d of %s has %s", round, n, want, i, m.app, got)
+		}
+		for _, line := range m.back {
+			b.t.Errorf("client %d: a version goes back, %s", i, line)
+		}
+	}
+	if b.t.Failed() {
+		b.t.FailNow()
+	}
+}
+
+func TestEverybodyConvergesWhateverTheyDo(t *testing.T) {
+	for seed := range uint64(8) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			atTable(t, nil, func(t *testing.T, b *table) { monkeys(t, b, seed) })
+			atTable(t, nil, func(t *testing.T, b *table) { monkeys(b, seed) })
 		})
 	}
 }
 
-func monkeys(t *testing.T, b *table, seed uint64) {
+func monkeys(b *table, seed uint64) {
 	var keepers []*keeperMonkey
-	var objects [2]*apps.SharedObject
-	for n := range objects {
-		objects[n] = b.object("x", n == 1)
-		keepers = append(keepers, &keeperMonkey{random: rand.New(rand.NewPCG(seed, uint64(100+n))), object: objects[n]})
+	for n := range 2 {
+		keepers = append(keepers, &keeperMonkey{random: rand.New(rand.NewPCG(seed, uint64(100+n))), object: b.object("x", n == 1)})
 	}
 	var all []*monkey
-	var running sync.WaitGroup
 	for n := range 4 {
-		m := &monkey{b: b, random: rand.New(rand.NewPCG(seed, uint64(n)))}
+		m := &monkey{b: b, app: "table", kinds: 2, random: rand.New(rand.NewPCG(seed, uint64(n)))}
 		m.come()
 		all = append(all, m)
 	}
-	for _, m := range all {
-		running.Go(func() {
-			for range 150 {
-				m.act()
-				time.Sleep(time.Duration(m.random.IntN(20)) * time.Millisecond)
-			}
+	for round := range rounds {
+		for range 5 {
+			b.instance().Do(func() {
+				for _, k := range keepers {
+					k.act()
+				}
+			})
+		}
+		letLoose(all)
+		for _, k := range keepers { // a client that waits for one object waits for all
+			b.on(k.unlock)
+		}
+		for n, k := range keepers {
+			b.compare(round, n, k.object, all)
+		}
+	}
+}
+
+func TestClientsOfAProxyConvergeWithThoseOfTheOwner(t *testing.T) {
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			atTable(t, nil, func(t *testing.T, b *table) { proxyMonkeys(b, seed) })
 		})
 	}
-	for range 200 {
-		b.instance().Do(func() {
-			for _, k := range keepers {
-				k.act()
-			}
-		})
-		time.Sleep(5 * time.Millisecond)
+}
+
+func proxyMonkeys(b *table, seed uint64) {
+	e := b.edge()
+	owner := b.object("x", false)
+	e.attach()
+	var all []*monkey
+	for n, app := range []string{"table", "table", "table/edge", "table/edge"} {
+		m := &monkey{b: b, app: app, kinds: 1, random: rand.New(rand.NewPCG(seed, uint64(n)))}
+		m.come()
+		all = append(all, m)
 	}
-	b.on(func() {
-		for _, k := range keepers {
-			for ; k.depth > 0; k.depth-- {
-				k.object.Unlock()
-			}
-		}
-	})
-	running.Wait()
-	synctest.Wait()
-	for n, o := range objects {
-		var want string
-		b.on(func() { want = described(o.Names(), func(name string) amf.Value { v, _ := o.Get(name); return v }) })
-		for i, m := range all {
-			snapshot := m.objects[n].Snapshot()
-			got := described(slices.Collect(maps.Keys(snapshot)), func(name string) amf.Value { return snapshot[name] })
-			if got != want || m.objects[n].Version() != o.Version() {
-				t.Errorf("object %d is %s@%d, client %d has %s@%d", n, want, o.Version(), i, got, m.objects[n].Version())
-			}
-			for _, line := range m.back {
-				t.Errorf("client %d: a version goes back, %s", i, line)
-			}
-		}
+	for round := range rounds {
+		letLoose(all)
+		b.compare(round, 0, owner, all)
 	}
 }
 

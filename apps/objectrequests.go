@@ -88,6 +88,9 @@ func (o *SharedObject) follow(c *Client, version uint32) {
 	}
 	c.follows[o] = struct{}{}
 	o.followers[c] = struct{}{}
+	if o.owner != nil {
+		o.owner.forget(c)
+	}
 	events := []netconn.SharedObjectEvent{{Type: netconn.SOUseSuccess}}
 	if !o.state.Persistent() {
 		version = 0 // those of an earlier object of the name, or of an earlier copy of its owner's, mean nothing

@@ -1,6 +1,7 @@
 package apps
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 
@@ -14,7 +15,13 @@ import (
 type proxied struct {
 	object  *SharedObject
 	remote  remoteObject
-	waiting map[string][]*Client // who asked for a property to change, by property; nil for the application
+	waiting map[string][]wish // what clients want a property to be and have no answer for, by property
+}
+
+// wish is what a client wants a property to be.
+type wish struct {
+	client *Client
+	value  amf.Value
 }
 
 // remoteObject is what a proxied object needs of its owner: a netconn.RemoteSharedObject, or none.
@@ -59,7 +66,7 @@ func (i *Instance) ProxySharedObject(name string, persistent bool) (*SharedObjec
 	// The copy is never stored: the owner does that.
 	o := i.keep(key, sharedobjects.New(name, i.objectLimits()))
 	o.manual = true
-	o.owner = &proxied{object: o, remote: unowned{}, waiting: make(map[string][]*Client)}
+	o.owner = &proxied{object: o, remote: unowned{}, waiting: make(map[string][]wish)}
 	o.held++
 	return o, nil
 }
@@ -122,18 +129,15 @@ func (o *SharedObject) Detach() {
 func (p *proxied) forward(c *Client, m *netconn.SharedObjectMessage) {
 	const mostWaiting = 1000
 	for _, e := range m.Events {
-		var err error
 		switch {
 		case e.Type == netconn.SOSend:
 			_ = p.remote.Send(e.Name, e.Args...)
-			continue
 		case e.Type == netconn.SORequestChange && e.Value != nil && e.Value != amf.Undefined:
-			err = p.remote.Set(e.Name, e.Value)
+			if p.remote.Set(e.Name, e.Value) == nil && len(p.waiting[e.Name]) < mostWaiting {
+				p.waiting[e.Name] = append(p.waiting[e.Name], wish{c, e.Value})
+			}
 		default:
-			err = p.remote.Delete(e.Name)
-		}
-		if err == nil && len(p.waiting[e.Name]) < mostWaiting {
-			p.waiting[e.Name] = append(p.waiting[e.Name], c)
+			_ = p.remote.Delete(e.Name)
 		}
 	}
 }
@@ -163,7 +167,7 @@ func (p *proxied) take(c netconn.SyncChange, value amf.Value, news *proxyNews) {
 		return
 	case c.Code == netconn.SyncDeleted || value == nil:
 		o.state.Delete(c.Name)
-		p.asker(c.Name)
+		delete(p.waiting, c.Name)
 		news.add(netconn.SharedObjectEvent{Type: netconn.SORemove, Name: c.Name}, nil)
 		return
 	}
@@ -171,13 +175,8 @@ func (p *proxied) take(c netconn.SyncChange, value amf.Value, news *proxyNews) {
 		o.instance.log().Warn("proxied shared object", "object", o.key.name, "property", clip(c.Name), "reason", err)
 		return
 	}
-	var who *Client
-	switch c.Code {
-	case netconn.SyncSucceeded:
-		who = p.asker(c.Name)
-	case netconn.SyncRejected:
-		p.asker(c.Name)
-	}
+	who := p.granted(c, value)
+	delete(p.waiting, c.Name)
 	news.add(netconn.SharedObjectEvent{Type: netconn.SOChange, Name: c.Name, Value: value}, who)
 }
 
@@ -216,16 +215,27 @@ func (n *proxyNews) tell(o *SharedObject) {
 	}
 }
 
-// asker is who asked first for a property to change, of those that have no answer yet.
-func (p *proxied) asker(name string) *Client {
-	waiting := p.waiting[name]
-	if len(waiting) == 0 {
+// forget drops the wishes of a client that begins anew: success would mean nothing to it.
+func (p *proxied) forget(c *Client) {
+	for name, waiting := range p.waiting {
+		p.waiting[name] = slices.DeleteFunc(waiting, func(w wish) bool { return w.client == c })
+	}
+}
+
+// granted is the client who sees success: one that alone wants something of the property, and gets it. The owner does not say
+// whose wish it answers; where it is not clear, all are told what the property is, which is right whoever wanted what.
+func (p *proxied) granted(c netconn.SyncChange, value amf.Value) *Client {
+	waiting := p.waiting[c.Name]
+	if c.Code != netconn.SyncSucceeded || len(waiting) != 1 || !sameValue(waiting[0].value, value) {
 		return nil
 	}
-	if p.waiting[name] = waiting[1:]; len(waiting) == 1 {
-		delete(p.waiting, name)
-	}
-	return waiting[0]
+	return waiting[0].client
+}
+
+func sameValue(a, b amf.Value) bool {
+	x, errX := amf.AppendExtended(nil, a)
+	y, errY := amf.AppendExtended(nil, b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 // message passes on what somebody sends to all.

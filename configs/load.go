@@ -138,7 +138,8 @@ func (l *loader) store(at origin, f field, application, key string, value reflec
 
 // name makes an application exist, with whatever overrides it has already.
 func (l *loader) name(application string) {
-	l.config.Applications.Named[application] = l.config.Applications.Named[application]
+	own := l.config.Applications.Named[application]
+	l.config.Applications.Named[application] = own
 }
 
 // checkTogether reports values that are allowed alone and not together, at the place of the strongest setting.

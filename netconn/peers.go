@@ -51,8 +51,12 @@ func Introduce(h Handler, r IntroduceRequest, config Config, give func(Introduce
 // Moved tells that the far end has another address; before describes where it was.
 func (c *Conn) Moved(before Far) {
 	c.do(func() {
-		if !c.gone && c.request.Load() != nil {
-			c.handler.Moved(c, before)
+		if c.gone || c.request.Load() == nil {
+			return
+		}
+		c.handler.Moved(c, before)
+		if c.relayed != nil {
+			c.relayed.relay.Moved(c.Far())
 		}
 	})
 }

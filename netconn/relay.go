@@ -15,6 +15,8 @@ type Relay interface {
 	// Forward takes what the client sends, in order. It does not wait. The answer false keeps the client's messages back until
 	// [Relayed.Resume] is called.
 	Forward(m Message) (more bool)
+	// Moved tells that the client has another address.
+	Moved(far Far)
 	// Close tells that the client has gone. It may come without a Start.
 	Close()
 }

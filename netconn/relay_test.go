@@ -26,6 +26,8 @@ func (r *fakeRelay) Forward(m Message) bool {
 	return !r.full
 }
 
+func (r *fakeRelay) Moved(Far) {}
+
 func (r *fakeRelay) Close() { r.closed++ }
 
 // handOver makes a connection whose client is handed over, has been accepted and has the stream 1.

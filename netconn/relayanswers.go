@@ -145,9 +145,12 @@ func (r *Relayed) answered(m Message) {
 	r.conn.transport.StreamOpened(id)
 }
 
-// told follows what a stream is told about its publishing. It says whether a message must keep its place among the media, as what
-// divides one publisher's from the next one's must.
+// told follows what a stream is told about its publishing. It says whether a message must keep its place among the media: that it has
+// ended, or is another publisher's from there on.
 func (r *Relayed) told(id uint32, m Message) (inPlace bool) {
+	if m.Type == TypeUserControl {
+		return binary.BigEndian.Uint16(m.Payload) == eventStreamEOF
+	}
 	if m.Type != TypeCommandAMF0 && m.Type != TypeCommandAMF3 {
 		return false
 	}

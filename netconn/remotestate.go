@@ -2,6 +2,7 @@ package netconn
 
 import (
 	"maps"
+	"slices"
 
 	"afterglow/amf"
 )
@@ -44,6 +45,10 @@ func (c *Client) sharedObject(m Message) error {
 func (r *RemoteSharedObject) receive(m *SharedObjectMessage) {
 	var news remoteNews
 	r.mu.Lock()
+	if !r.settled && !slices.ContainsFunc(m.Events, answersUse) {
+		r.mu.Unlock()
+		return // it is about what was asked for before the object of that name was closed the last time
+	}
 	r.advance(m)
 	for i := range m.Events {
 		r.event(&m.Events[i], &news)
@@ -51,6 +56,9 @@ func (r *RemoteSharedObject) receive(m *SharedObjectMessage) {
 	r.mu.Unlock()
 	news.tell(&r.options)
 }
+
+// answersUse says whether an event can be in the answer to SOUse.
+func answersUse(e SharedObjectEvent) bool { return e.Type == SOUseSuccess || e.Type == SOStatus }
 
 // advance takes the version of a message that says something of the state. It goes back only where the server begins anew.
 func (r *RemoteSharedObject) advance(m *SharedObjectMessage) {

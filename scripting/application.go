@@ -8,6 +8,7 @@ import (
 
 	"afterglow/apps"
 	"afterglow/netconn"
+	"afterglow/scripting/engine"
 )
 
 // Options are what scripts may reach. What is nil cannot be reached.
@@ -22,13 +23,18 @@ type Options struct {
 	Version string
 	// Hostname is what application.hostname says.
 	Hostname string
+
+	memory *engine.Memory // finds out which of the instances takes too much
 }
 
 // Scripts makes applications of folders.
 type Scripts struct{ options Options }
 
 // New makes it.
-func New(o Options) *Scripts { return &Scripts{options: o} }
+func New(o Options) *Scripts {
+	o.memory = engine.NewMemory()
+	return &Scripts{options: o}
+}
 
 // Application returns the code of an application: that of its folder's script, or none.
 func (s *Scripts) Application(string) apps.Application { return &application{scripts: s} }

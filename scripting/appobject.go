@@ -26,12 +26,15 @@ func (h *host) installApplication() {
 	class := engine.Make(h.Engine, engine.Class[*host]{
 		Name: "Application",
 		Properties: map[string]engine.Property[*host]{
-			"allowDebug": {Get: func(h *host, c engine.Call) goja.Value { return c.Value(false) }},
-			"clients":    {Get: func(h *host, _ engine.Call) goja.Value { return h.clients }},
-			"config":     {Get: func(h *host, _ engine.Call) goja.Value { return h.config() }},
-			"hostname":   {Get: func(h *host, c engine.Call) goja.Value { return c.Value(h.options.Hostname) }},
-			"name":       {Get: func(h *host, c engine.Call) goja.Value { return c.Value(h.instance.Name()) }},
-			"server":     {Get: func(h *host, c engine.Call) goja.Value { return c.Value(h.options.Version) }},
+			"allowDebug": {
+				Get: func(h *host, c engine.Call) goja.Value { return c.Value(h.allowDebug) },
+				Set: func(h *host, _ engine.Call, v goja.Value) { h.allowDebug = v.ToBoolean() },
+			},
+			"clients":  {Get: func(h *host, _ engine.Call) goja.Value { return h.clients }},
+			"config":   {Get: func(h *host, _ engine.Call) goja.Value { return h.config() }},
+			"hostname": {Get: func(h *host, c engine.Call) goja.Value { return c.Value(h.options.Hostname) }},
+			"name":     {Get: func(h *host, c engine.Call) goja.Value { return c.Value(h.instance.Name()) }},
+			"server":   {Get: func(h *host, c engine.Call) goja.Value { return c.Value(h.options.Version) }},
 		},
 		Methods: map[string]engine.Method[*host]{
 			"acceptConnection":   (*host).acceptConnection,
@@ -212,11 +215,11 @@ func (h *host) introduce(r netconn.IntroduceRequest, reply *netconn.Reply[netcon
 	}
 	e := h.object("targetPeerID", r.PeerID, "initiatorAddress", r.Address, "address", r.Address)
 	if r.From != nil {
-		_ = e.Set("initiatorPeerID", r.From.Far().PeerID)
-		_ = e.Set("peerID", r.From.Far().PeerID)
+		h.define(e, "initiatorPeerID", h.VM.ToValue(r.From.Far().PeerID))
+		h.define(e, "peerID", h.VM.ToValue(r.From.Far().PeerID))
 	}
 	tag := h.VM.ToValue(&lookup{reply})
-	_ = e.Set("tag", tag)
+	h.define(e, "tag", tag)
 	asked := h.lookup
 	h.lookup = &lookup{reply}
 	_, _, _ = h.CallMethod(h.application, "onPeerLookup", e)

@@ -166,7 +166,7 @@ func (c *client) accept() {
 	}
 	c.accepted = true
 	c.host.present = append(c.host.present, c)
-	_, _ = c.host.push(c.host.clients, c.object)
+	_ = c.host.Within(func() { _, _ = c.host.push(c.host.clients, c.object) })
 }
 
 // reject turns the client away.
@@ -220,6 +220,10 @@ func (h *host) removeClient(c *client) {
 	h.present = slices.DeleteFunc(h.present, func(x *client) bool { return x == c })
 	_ = h.Within(func() {
 		n := int(number(h.clients.Get("length")))
+		if n > 2*len(h.present)+mostStrangers {
+			h.listClients()
+			return
+		}
 		for at := range n {
 			if v := h.clients.Get(itoa(at)); v != nil && v.SameAs(c.object) {
 				_, _ = h.splice(h.clients, h.VM.ToValue(at), h.VM.ToValue(1))
@@ -227,6 +231,17 @@ func (h *host) removeClient(c *client) {
 			}
 		}
 	})
+}
+
+// mostStrangers is how many elements that are no clients a script may leave in application.clients.
+const mostStrangers = 10000
+
+// listClients makes application.clients anew: a script has made it so long that nobody can look through it.
+func (h *host) listClients() {
+	_ = h.clients.Set("length", 0)
+	for _, c := range h.present {
+		_, _ = h.push(h.clients, c.object)
+	}
 }
 
 // setAccess changes what the client may do, from now on (server-side-api 4.1).

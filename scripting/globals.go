@@ -8,10 +8,11 @@ import (
 	"afterglow/scripting/engine"
 )
 
-// installGlobals defines trace and load (server-side-api 1.6).
+// installGlobals defines the functions of all scripts (server-side-api 1.6).
 func (h *host) installGlobals() {
 	_ = h.VM.Set("trace", h.trace)
 	_ = h.VM.Set("load", h.loadFile)
+	_ = h.VM.Set("setAttributes", h.setAttributes)
 }
 
 // mostTraced is the longest line that trace logs, in bytes.
@@ -47,13 +48,12 @@ func (h *host) loadFile(c goja.FunctionCall) goja.Value {
 	return goja.Undefined()
 }
 
-// runSecure runs secure.asc, alone and with the functions of secure mode (server-side-api 1.7).
+// runSecure runs secure.asc, alone and with the functions of secure mode (server-side-api 1.6, 1.7).
 func (h *host) runSecure(source string) error {
 	global := h.VM.GlobalObject()
 	secure := map[string]func(goja.FunctionCall) goja.Value{
 		"getGlobal":     func(goja.FunctionCall) goja.Value { return global },
 		"protectObject": h.protectObject,
-		"setAttributes": h.setAttributes,
 	}
 	for name, f := range secure {
 		_ = global.Set(name, f)

@@ -56,8 +56,10 @@ type host struct {
 	context     context.Context // ends with the script
 	cancel      context.CancelFunc
 	runaways    []time.Time // when calls ran away lately
+	problems    problemLog
 	gone        traffic     // of clients that have gone
 	lookup      *lookup     // that onPeerLookup is asked about
+	allowDebug  bool        // kept for the script: there are no debug sessions
 }
 
 // newHost makes the heap with all globals.
@@ -73,6 +75,7 @@ func newHost(o Options, i *apps.Instance, f *folder) (*host, error) {
 		Stuck:     h.stuck,
 		MaxTime:   s.MaxTime,
 		MaxMemory: int64(s.MaxMemory),
+		Memory:    o.memory,
 		MaxDepth:  s.MaxDepth,
 		MaxTimers: s.MaxTimers,
 	})
@@ -133,8 +136,15 @@ func (h *host) problem(p engine.Problem) {
 	if p.Kind == engine.Warning {
 		level, code, name = slog.LevelWarn, "Application.Script.Warning", "warning"
 	}
-	h.log.Log(h.context, level, "script: "+p.Message, attrs...)
-	if h.hopeless(p) {
+	hopeless := h.hopeless(p)
+	if skipped, ok := h.problems.next(time.Now()); ok || hopeless {
+		if skipped > 0 {
+			h.log.Warn("script: more problems than are logged", "more", skipped)
+		}
+		h.log.Log(h.context, level, "script: "+p.Message, attrs...)
+	}
+	if hopeless {
+		h.Abandon(errors.New(p.String())) // before what waits ahead of the end runs away, too
 		h.instance.Kill(errors.New(p.String()))
 		return
 	}
@@ -176,14 +186,22 @@ func (h *host) scriptStatus(code, level string, p engine.Problem) {
 func (h *host) object(pairs ...any) *goja.Object {
 	o := h.VM.NewObject()
 	for n := 0; n+1 < len(pairs); n += 2 {
-		_ = o.Set(pairs[n].(string), pairs[n+1])
+		h.define(o, pairs[n].(string), h.VM.ToValue(pairs[n+1]))
 	}
 	return o
 }
 
+// define gives an object a property as a literal would: no setter of Object.prototype is called.
+func (h *host) define(o *goja.Object, name string, v goja.Value) {
+	_ = o.DefineDataProperty(name, v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
+}
+
 // info makes an info object of a status.
 func (h *host) info(s netconn.Status) *goja.Object {
-	return h.values.ToScript(s.Info()).(*goja.Object)
+	if o, ok := h.values.ToScript(s.Info()).(*goja.Object); ok {
+		return o
+	}
+	return h.object("code", string(s.Code), "level", s.Level, "description", s.Description)
 }
 
 // status calls an object's onStatus, or application.onStatus if it has none (server-side-api 2.2).

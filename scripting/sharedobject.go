@@ -237,9 +237,9 @@ func (o *sharedObject) sync(changes []netconn.SyncChange) {
 	for n, c := range changes {
 		item := o.host.object("code", string(c.Code), "name", c.Name)
 		if c.OldValue != nil {
-			_ = item.Set("oldValue", o.host.values.ToScript(c.OldValue))
+			o.host.define(item, "oldValue", o.host.values.ToScript(c.OldValue))
 		} else {
-			_ = item.Set("oldValue", goja.Undefined())
+			o.host.define(item, "oldValue", goja.Undefined())
 		}
 		list[n] = item
 	}

@@ -5,7 +5,7 @@ import (
 )
 
 // unsupported are the classes that are there and cannot be used yet, with what stands in the docs about them.
-var unsupported = []string{"NetGroup", "GroupSpecifier", "NetGroupInfo", "NetStreamMulticastInfo", "NetStreamInfo", "ProxyStream"}
+var unsupported = []string{"NetGroup", "GroupSpecifier", "GroupControl", "NetGroupInfo", "NetStreamMulticastInfo", "NetStreamInfo", "ProxyStream"}
 
 // installUnsupported defines them: scripts that only look whether they are there go on, those that use one get an error
 // that says where to read on.

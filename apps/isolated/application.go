@@ -31,7 +31,7 @@ func (a *application) Connect(c *apps.Client, r netconn.ConnectRequest, reply *n
 		return // it has its answer already
 	}
 	delivery := c.Accept().Delivery
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background()) // for as long as the client is here
 	go func() {
 		<-c.Ended()
 		cancel()

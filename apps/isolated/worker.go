@@ -70,11 +70,11 @@ func awaitEither(ctx context.Context, c <-chan struct{}) error {
 
 // pick returns a process with one client more, or what to wait for before there can be one.
 func (w *worker) pick() (p *process, wait <-chan struct{}, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.workers.isClosed() {
 		return nil, nil, errClosed
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if w.process == nil {
 		if w.leaving != nil {
 			return nil, w.leaving.ended, nil
@@ -102,7 +102,7 @@ func (w *worker) leave(p *process) {
 // ErrAbsent is wrapped by what Options.Open returns if nobody listens at the address any more.
 var ErrAbsent = errors.New("the application's process has ended")
 
-// open hands a client over.
+// open hands a client over. The client counts until ctx ends.
 func (w *worker) open(ctx context.Context, c *netconn.Conn, connect netconn.Message) (netconn.Relay, error) {
 	for {
 		p, err := w.enter(ctx)
@@ -111,10 +111,7 @@ func (w *worker) open(ctx context.Context, c *netconn.Conn, connect netconn.Mess
 		}
 		relay, err := w.workers.options.Open(ctx, p.address(), c, connect)
 		if err == nil {
-			go func() {
-				<-c.Ended()
-				w.leave(p)
-			}()
+			context.AfterFunc(ctx, func() { w.leave(p) })
 			return relay, nil
 		}
 		w.leave(p)

@@ -59,9 +59,8 @@ func NewClient(ctx context.Context, conn *rtmp.Conn, o DialOptions) (*netconn.Cl
 		<-c.Done()
 		return nil, err
 	}
-	if err := conn.Send(rtmp.WindowSize(2_500_000), rtmp.SetChunkSize(size)); err != nil {
-		return nil, err
-	}
+	// A server that has let the client in may have closed the connection since, which Closed tells.
+	_ = conn.Send(rtmp.WindowSize(2_500_000), rtmp.SetChunkSize(size))
 	return c, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"afterglow/amf"
 	"afterglow/netconn"
 	"afterglow/netconn/netconntest"
+	"afterglow/netconn/overrtmp"
 	"afterglow/rtmp"
 )
 
@@ -37,6 +38,31 @@ func TestChunkStreamViolationIsToldBeforeTheEnd(t *testing.T) {
 	}
 	if _, err := c.ReadMessage(); !errors.Is(err, io.EOF) {
 		t.Errorf("after that: %v, want the end", err)
+	}
+}
+
+// A client that is turned out at once was connected, however quick the server is, and hears why.
+func TestClientThatIsTurnedOutAtOnceHearsWhy(t *testing.T) {
+	room := netconntest.NewRoom()
+	room.Connects = func(c *netconn.Conn, _ netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
+		reply.Give(room.Accept())
+		c.Disconnect(netconn.Status{Code: netconn.ConnectAppShutdown, Level: netconn.LevelError})
+	}
+	s := loopback{}.Serve(t, room, netconntest.Options{}).(*server)
+	for range 50 {
+		var told []netconn.Code
+		c, err := overrtmp.Dial(t.Context(), "rtmp://localhost/live", overrtmp.DialOptions{
+			Dialer: rtmp.Dialer{NetDial: s.DialConn, Handshake: rtmp.HandshakePlain},
+			Events: netconn.ClientEvents{Status: func(st netconn.Status) { told = append(told, st.Code) }},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-c.Done()
+		if len(told) != 1 || told[0] != netconn.ConnectAppShutdown {
+			t.Fatalf("told %v", told)
+		}
+		<-room.Gone
 	}
 }
 

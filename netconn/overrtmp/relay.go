@@ -2,6 +2,8 @@ package overrtmp
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -150,6 +152,16 @@ func (r *Relay) read() {
 			return
 		}
 	}
+}
+
+// Moved tells the other process where the client is now.
+func (r *Relay) Moved(far netconn.Far) {
+	text, err := json.Marshal(far)
+	if err != nil {
+		return
+	}
+	payload := binary.BigEndian.AppendUint16(nil, uint16(eventMoved))
+	_ = r.conn.Send(rtmp.Message{Type: rtmp.TypeUserControl, Payload: append(payload, text...)})
 }
 
 // Forward queues a message for the other process and writes what its socket can take.

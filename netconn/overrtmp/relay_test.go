@@ -215,3 +215,82 @@ func TestHandingOverEndsWithItsClient(t *testing.T) {
 		}
 	})
 }
+
+// wanderer is a handler that notes where a client was and is.
+type wanderer struct {
+	netconn.Handler
+	moved chan [2]netconn.Far
+}
+
+func (*wanderer) Connect(_ *netconn.Conn, _ netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
+	reply.Give(netconn.ConnectAnswer{Rights: netconn.AllRights})
+}
+func (w *wanderer) Moved(c *netconn.Conn, before netconn.Far) {
+	w.moved <- [2]netconn.Far{before, c.Far()}
+}
+func (*wanderer) Disconnected(*netconn.Conn, error) {}
+
+func TestMoveOfAClientIsToldBehindTheRelay(t *testing.T) {
+	w := &wanderer{moved: make(chan [2]netconn.Far, 1)}
+	h := overrtmptest.HandOver(t, w, netconntest.Options{})
+	conns := make(chan *netconn.Conn, 1)
+	s := overrtmptest.Loopback{}.Serve(t, spied{h, conns}, netconntest.Options{})
+	c, err := s.Dial(t, netconn.ConnectOptions{App: "a"}, netconn.ClientEvents{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := <-conns
+	conn.Moved(netconn.Far{Address: "before"})
+	got := <-w.moved
+	if got[0] != conn.Far() || got[1] != conn.Far() || got[1].Address == "" {
+		t.Errorf("told %+v, the client is at %+v", got, conn.Far())
+	}
+	c.Close()
+}
+
+// spied tells of the connections that a handler is asked about.
+type spied struct {
+	netconn.Handler
+	conns chan<- *netconn.Conn
+}
+
+func (s spied) Connect(c *netconn.Conn, r netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
+	s.conns <- c
+	s.Handler.Connect(c, r, reply)
+}
+
+func TestPingReachesTheClientItself(t *testing.T) {
+	h := behind(t, "right", func(c *rtmp.Conn) {
+		_ = c.Send(rtmp.UserControl{Event: rtmp.EventPingRequest, Value: 77}.Message())
+		_, _ = c.ReadMessage()
+	})
+	s := overrtmptest.Loopback{}.Serve(t, h, netconntest.Options{}).(*overrtmptest.Server)
+	nc, err := s.DialConn(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := (&rtmp.Dialer{Handshake: rtmp.HandshakePlain}).NewConn(t.Context(), nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.PassPings()
+	connect, err := amf.Append0(nil, "connect", 1.0, amf.NewObject(amf.Property{Name: "app", Value: "a"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Send(rtmp.Message{Type: rtmp.TypeCommandAMF0, Payload: connect})
+	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	for {
+		m, err := c.ReadMessage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u, err := rtmp.ParseUserControl(m.Payload); m.Type == rtmp.TypeUserControl && err == nil && u.Event == rtmp.EventPingRequest {
+			if u.Value != 77 {
+				t.Errorf("ping %d", u.Value)
+			}
+			return
+		}
+	}
+}

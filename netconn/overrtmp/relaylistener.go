@@ -131,12 +131,23 @@ func (c *relayConn) CloseWrite() error {
 	return nil
 }
 
-// eventGoodbye is the user control event by which the end of a connection is told from the death of the process. It is in a range
-// that RTMP does not use, and kept from clients.
+// User control events that relays exchange, in a range that RTMP does not use. They are kept from clients.
 const (
-	eventGoodbye rtmp.Event = 0xFF00
 	eventPrivate rtmp.Event = 0xFF00 // the first of the range
+	eventGoodbye rtmp.Event = 0xFF00 // downwards: the connection ends, which tells it from the death of the process
+	eventMoved   rtmp.Event = 0xFF01 // upwards: the client is elsewhere; the rest is a netconn.Far in JSON
 )
+
+// relocated takes what a relay says of where the client is now.
+func (s *session) relocated(m netconn.Message) {
+	var far netconn.Far
+	if rtmp.Event(binary.BigEndian.Uint16(m.Payload)) != eventMoved || json.Unmarshal(m.Payload[2:], &far) != nil {
+		return
+	}
+	before := s.Far()
+	s.moved.Store(&far)
+	s.nc.Moved(before)
+}
 
 var goodbye = rtmp.UserControl{Event: eventGoodbye}.Message()
 

@@ -19,7 +19,8 @@ type session struct {
 	conn    *rtmp.Conn
 	nc      *netconn.Conn
 	far     netconn.Far
-	hello   *Hello // of a client that was handed over, else nil
+	hello   *Hello                      // of a client that was handed over, else nil
+	moved   atomic.Pointer[netconn.Far] // such a client's, once it is elsewhere
 	resume  chan struct{}
 	done    chan struct{}
 	limit   atomic.Int64 // bytes a message may have
@@ -40,7 +41,12 @@ type attachment struct {
 	pump     *pump
 }
 
-func (s *session) Far() netconn.Far { return s.far }
+func (s *session) Far() netconn.Far {
+	if far := s.moved.Load(); far != nil {
+		return *far
+	}
+	return s.far
+}
 
 // ClientID returns the ID of a client that was handed over.
 func (s *session) ClientID() string {
@@ -209,7 +215,12 @@ func (s *session) read() error {
 		if err != nil {
 			return s.why(err, connecting)
 		}
-		more := s.receive(netconn.Message{Type: uint8(m.Type), Timestamp: m.Timestamp, StreamID: m.StreamID, Payload: m.Payload})
+		message := netconn.Message{Type: uint8(m.Type), Timestamp: m.Timestamp, StreamID: m.StreamID, Payload: m.Payload}
+		if s.hello != nil && privateEvent(message) {
+			s.relocated(message)
+			continue
+		}
+		more := s.receive(message)
 		if connecting && s.nc.Request() != nil {
 			connecting = false
 			s.setDeadline(time.Time{})

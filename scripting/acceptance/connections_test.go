@@ -54,6 +54,32 @@ func TestNetConnectionCallsAndIsCalled(t *testing.T) {
 	})
 }
 
+// An instance may connect to itself: nothing waits for itself.
+func TestInstanceConnectsToItself(t *testing.T) {
+	over(t, func(t *testing.T, s *server) {
+		s.script("app/main.asc", `
+application.onAppStart = function () {
+	nc = new NetConnection();
+	nc.onStatus = function (info) { trace(info.code); };
+	nc.hello = function (x) { trace("hello", x); return x + 1; };
+	nc.connect("rtmp://localhost/app/_definst_", "self");
+	so = SharedObject.get("own", false, nc);
+};
+application.onConnect = function (client, who) { client.who = who; application.acceptConnection(client); client.call("hello", { onResult: function (v) { trace(who, v); } }, 1); };
+application.onDisconnect = function (client) { trace("gone", client.who); };
+Client.prototype.relay = function (x) { var c = this; nc.call("double", { onResult: function (v) { c.call("relayed", null, v); } }, x); };
+Client.prototype.double = function (x) { return 2 * x; };
+Client.prototype.cut = function () { nc.close(); };
+`)
+		c := s.connect("app", "client")
+		s.traced.all("NetConnection.Connect.Success", "hello 1", "self 2")
+		c.asks("undefined", "relay", 4.0)
+		c.until("relayed(8)")
+		c.ask("cut")
+		s.traced.until("gone self")
+	})
+}
+
 // A connection that fails says so, in the ways that Adobe's server has (server-side-api 2.6).
 func TestNetConnectionThatFailsTellsWhy(t *testing.T) {
 	over(t, func(t *testing.T, s *server) {

@@ -208,13 +208,14 @@ func TestRareMembersAreThere(t *testing.T) {
 	over(t, func(t *testing.T, s *server) {
 		s.script("app/main.asc", `
 application.allowDebug = true;
-application.gc();
+trace(application.allowDebug, application.gc());
 trace(typeof application.config, application.name, application.server, application.hostname, application.config.nothing);
 var f4f = Stream.get("f4f:cam");
 trace(f4f.record(), Stream.length("x"), Stream.get("mp4:a.f4v").name, Stream.get("x") === Stream.get("x"), f4f.bufferTime, f4f.time);
 var stats = application.getStats();
 trace(stats.total_connects, stats.bytes_in);
 try { new NetGroup(); trace("no"); } catch (e) { trace(e.message.indexOf("docs/scripting.md") > 0); }
+try { new GroupControl(); trace("no"); } catch (e) { trace(e.message.indexOf("docs/scripting.md") > 0); }
 try { getGlobal(); } catch (e) { trace(e.name); }
 application.onConnect = function (client) {
 	client.setBandwidthLimit(4375, 2750);
@@ -223,6 +224,6 @@ application.onConnect = function (client) {
 };
 `)
 		s.connect("app")
-		s.traced.expect("object app/_definst_ Afterglow/1 here undefined", "false 0 mp4:a.f4v true 0 0", "0 0", "true", "ReferenceError", "2750 4375  true true 0")
+		s.traced.expect("true undefined", "object app/_definst_ Afterglow/1 here undefined", "false 0 mp4:a.f4v true 0 0", "0 0", "true", "true", "ReferenceError", "2750 4375  true true 0")
 	})
 }

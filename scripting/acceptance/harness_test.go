@@ -197,16 +197,6 @@ func (s *server) instance(name string) *apps.Instance {
 	return nil
 }
 
-// idle waits until an instance has nothing to do.
-func (s *server) idle(name string) {
-	s.t.Helper()
-	done := make(chan struct{})
-	if i := s.instance(name); i == nil || !i.Do(func() { close(done) }) {
-		return
-	}
-	netconntest.Await(s.t, "end of what "+name+" does", done)
-}
-
 // gone waits until an instance is no more.
 func (s *server) gone(name string) {
 	s.t.Helper()

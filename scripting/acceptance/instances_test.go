@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"afterglow/configs"
 )
 
 const living = `
@@ -156,6 +158,38 @@ func TestChangedScriptIsLoadedWhenNobodyUsesIt(t *testing.T) {
 		s.traced.expect("stop app/_definst_ Application.Shutdown status true 0", "start app/_definst_ 0")
 		s.connect("app", "d").asks(`"newest"`, "version")
 	}, idleAfter(10*time.Minute))
+}
+
+// Where the configuration says so, a changed script is loaded at once: clients are sent away and find the new one.
+func TestChangedScriptIsLoadedAtOnceIfWanted(t *testing.T) {
+	over(t, func(t *testing.T, s *server) {
+		s.script("app/main.asc", living)
+		s.script("same/main.asc", living)
+		c, same := s.connect("app", "a"), s.connect("same", "b")
+		s.traced.take()
+		s.script("app/main.asc", living+`Client.prototype.version = function () { return "new"; };`)
+		s.Reload()
+		c.expect("error NetConnection.Connect.AppShutdown The application is loaded anew.", "closed")
+		s.traced.expect("stop app/_definst_ Application.Shutdown status true 1")
+		s.connect("app", "c").asks(`"new"`, "version")
+		same.asks("1", "count")
+	}, func(set *setup) { set.config.Scripts.Reload = configs.ReloadNow })
+}
+
+// A script may shut its instance down from anywhere: who is about to come in is turned away, who comes next finds it anew.
+func TestShutdownFromOnConnectTurnsAway(t *testing.T) {
+	over(t, func(t *testing.T, s *server) {
+		s.script("app/main.asc", living+`
+application.onConnect = function (client, who) { client.who = who; if (who == "last") { application.shutdown(); return; } return true; };`)
+		a := s.connect("app", "a")
+		got := s.rejected("app", "last")
+		if !strings.Contains(got, `code: "NetConnection.Connect.AppShutdown"`) {
+			t.Errorf("turned away with %s", got)
+		}
+		a.expect("error NetConnection.Connect.AppShutdown The application shuts down.", "closed")
+		s.traced.all("stop app/_definst_ Application.Shutdown", "gone a ")
+		s.connect("app", "b").asks("1", "count")
+	})
 }
 
 // onDisconnect comes for whoever was let in, whatever ended the connection, and for nobody else.

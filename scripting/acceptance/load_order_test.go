@@ -68,7 +68,7 @@ func TestLoadFindsFilesInTheLibraryAndRunsThemOnce(t *testing.T) {
 	}, func(set *setup) { set.config.Scripts.Library = first + ";" + second })
 }
 
-// secure.asc runs first and alone, and has functions that nothing has afterwards (server-side-api 1.7).
+// secure.asc runs first and alone, and has functions that nothing has afterwards; setAttributes stays (server-side-api 1.6, 1.7).
 func TestSecureScriptInstallsProtectedFunctions(t *testing.T) {
 	over(t, func(t *testing.T, s *server) {
 		s.script("app/secure.asc", `
@@ -93,7 +93,7 @@ for (var name in this) { seen = seen || name == "system"; }
 trace(seen);
 `)
 		s.connect("app")
-		s.traced.expect("secure object function function function", "main undefined undefined undefined 42", "opened door inside undefined 5", "false")
+		s.traced.expect("secure object function function function", "main undefined undefined function 42", "opened door inside undefined 5", "false")
 	})
 }
 

@@ -60,7 +60,7 @@ Client.prototype.mutate = function () {
 func TestClientsAndScriptShareAnObject(t *testing.T) {
 	over(t, func(t *testing.T, s *server) {
 		s.script("app/main.asc", sharing)
-		ann, bob := s.connect("app"), s.connect("app")
+		ann, bob := s.connect("app"), s.connectAs(netconn.ConnectOptions{App: "app", Encoding: netconn.AMF3})
 		s.traced.expect("true false room 0 false true 0")
 		a, b := ann.follow("room", false), bob.follow("room", false)
 		a.expect("clear")

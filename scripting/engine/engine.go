@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/dop251/goja"
@@ -24,9 +25,11 @@ type Options struct {
 	Stuck func(running time.Duration)
 	// MaxTime is how long one call from outside may run until it is interrupted. Default 10 s; negative is no limit.
 	MaxTime time.Duration
-	// MaxMemory is how many bytes the heap of the process may grow by while one call runs, before the call is
-	// interrupted. Default 128 MiB; negative is no limit.
+	// MaxMemory is how many bytes of what the heap of the process grows by while a call runs may be the call's doing, before
+	// it is interrupted: see Memory. Default 128 MiB; negative is no limit.
 	MaxMemory int64
+	// Memory is shared by all engines of the process; nil is one of the engine's own.
+	Memory *Memory
 	// MaxDepth is how deep calls may nest. Default 1000.
 	MaxDepth int
 	// MaxTimers is how many timers may run at a time. Default 10,000.
@@ -39,6 +42,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxTime == 0 {
 		o.MaxTime = 10 * time.Second
+	}
+	if o.Memory == nil {
+		o.Memory = NewMemory()
 	}
 	if o.MaxMemory == 0 {
 		o.MaxMemory = 128 << 20
@@ -65,6 +71,8 @@ type Engine struct {
 	depth   int
 	closed  bool
 	dead    error
+	waiting atomic.Int32 // what was posted and has not been done
+	drowned atomic.Bool  // more was posted than may wait
 
 	performer goja.Callable // runs performed, see Within
 	performed func()
@@ -87,13 +95,31 @@ func New(o Options) (*Engine, error) {
 }
 
 // Post hands f to the engine's goroutine. It may be called from any goroutine; nothing happens once the engine is closed.
+// It reports false then, and when the script has so much before it already that it is ended.
 func (e *Engine) Post(f func()) bool {
-	return e.options.Post(func() {
-		if !e.closed {
-			f()
+	if e.waiting.Add(1) > mostWaiting {
+		e.waiting.Add(-1)
+		e.drowned.Store(true)
+		return false
+	}
+	posted := e.options.Post(func() {
+		e.waiting.Add(-1)
+		if e.closed {
+			return
 		}
+		if e.drowned.Swap(false) {
+			_ = e.failed(&ScriptError{Problem: Problem{Kind: OutOfMemory, Message: fmt.Sprintf("out of memory: more than %d events wait for the script", mostWaiting)}})
+		}
+		f()
 	})
+	if !posted {
+		e.waiting.Add(-1)
+	}
+	return posted
 }
+
+// mostWaiting is how much may wait for the script: handlers that have two more called for each call never end.
+const mostWaiting = 1 << 16
 
 // Closed says whether the engine has been closed.
 func (e *Engine) Closed() bool { return e.closed }
@@ -208,7 +234,18 @@ func (e *Engine) failed(err error) error {
 	return s
 }
 
-// Dead returns why no more script runs although the engine is open: its memory has run out. Otherwise it is nil.
+// Abandon lets no more script run although the engine is open. What runs at the moment goes on.
+func (e *Engine) Abandon(why error) {
+	if e.dead == nil {
+		e.dead = why
+	}
+	e.timers.stop()
+}
+
+// Running says whether script runs at the moment.
+func (e *Engine) Running() bool { return e.depth > 0 }
+
+// Dead returns why no more script runs although the engine is open: its memory has run out, or Abandon says so. Otherwise it is nil.
 func (e *Engine) Dead() error { return e.dead }
 
 // Report reports a problem that no exception tells of.

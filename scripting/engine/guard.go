@@ -30,7 +30,10 @@ type guard struct {
 	since   time.Time
 	heap    int64     // the size of the process's heap when the call began, or shortly before
 	heapAt  time.Time // when that was
+	looked  bool      // memory knows the call
 	told    bool      // that the call does not end
+
+	charged int64 // what the call has taken, in bytes; guarded by memory
 }
 
 // begin is called when script begins to run, end when it has ended.
@@ -38,7 +41,7 @@ func (g *guard) begin() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.running, g.since, g.told = true, time.Now(), false
-	if g.since.Sub(g.heapAt) > fresh {
+	if g.since.Sub(g.heapAt) > fresh || g.engine.options.Memory.running.Load() > 0 {
 		g.heap, g.heapAt = heapSize(), g.since
 	}
 	if g.timer == nil {
@@ -53,6 +56,10 @@ func (g *guard) end() {
 	defer g.mu.Unlock()
 	g.running = false
 	g.timer.Stop()
+	if g.looked {
+		g.looked = false
+		g.engine.options.Memory.leave(g)
+	}
 	g.engine.VM.ClearInterrupt()
 }
 
@@ -75,8 +82,9 @@ func (g *guard) inspect() {
 	o := g.engine.options
 	if o.MaxTime > 0 && time.Since(g.since) >= o.MaxTime {
 		g.engine.VM.Interrupt(interruption{Runaway, fmt.Sprintf("the script ran longer than %v and was interrupted", o.MaxTime)})
-	} else if grown := heapSize() - g.heap; o.MaxMemory > 0 && grown > o.MaxMemory {
-		g.engine.VM.Interrupt(interruption{OutOfMemory, fmt.Sprintf("out of memory: the heap grew by %d MiB while the script ran", grown>>20)})
+	} else if o.MaxMemory > 0 {
+		g.looked = true
+		o.Memory.look(g)
 	}
 	if running := time.Since(g.since); o.MaxTime > 0 && running > o.MaxTime+stuckAfter && !g.told && o.Stuck != nil {
 		g.told = true

@@ -82,7 +82,9 @@ func (e *Engine) scriptError(err error) *ScriptError {
 		s.place(deep.Stack())
 	case errors.As(err, &exception):
 		s.Value = exception.Value()
-		s.Message = e.describe(exception)
+		if s.Message, err = e.describe(exception); err != nil {
+			return e.scriptError(err)
+		}
 		s.place(exception.Stack())
 	case errors.As(err, &scan):
 		s.Kind, s.Message, s.File, s.Line = Syntax, "SyntaxError: "+scan.Message, scan.Name, scan.Line
@@ -94,15 +96,19 @@ func (e *Engine) scriptError(err error) *ScriptError {
 	return s
 }
 
-// describe is what an exception says, without its stack. One whose toString throws in turn says nothing.
-func (e *Engine) describe(x *goja.Exception) string {
+// describe is what an exception says, without its stack. One whose toString throws in turn says nothing; one whose toString is
+// interrupted is an interruption.
+func (e *Engine) describe(x *goja.Exception) (string, error) {
 	text := "exception"
-	_, _ = e.perform(func() { text = x.Value().String() })
+	_, err := e.perform(func() { text = x.Value().String() })
+	if interrupted := (*goja.InterruptedError)(nil); errors.As(err, &interrupted) {
+		return "", interrupted
+	}
 	const most = 2048
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "..."
 	}
-	return text
+	return text, nil
 }
 
 // place takes file and line from where script was running, past what Go code did there.

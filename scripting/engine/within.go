@@ -41,5 +41,9 @@ func (e *Engine) Rethrow(err error) {
 	if errors.As(err, &s) && s.cause != nil {
 		panic(s.cause)
 	}
+	var interrupted *goja.InterruptedError
+	if errors.As(err, &interrupted) {
+		panic(interrupted)
+	}
 	e.Throw("%v", err)
 }

@@ -1,6 +1,10 @@
 package es3
 
-import "github.com/dop251/goja"
+import (
+	"strings"
+
+	"github.com/dop251/goja"
+)
 
 // translator is the global function that the text handed to eval passes through. It is there with Install.
 const translator = "__es3"
@@ -51,22 +55,63 @@ func (in *installer) functions() {
 	arity := in.function("arity", func(call goja.FunctionCall) goja.Value { return orUndefined(call.This.ToObject(vm).Get("length")) })
 	in.note(proto.DefineAccessorProperty("arity", arity, nil, goja.FLAG_TRUE, goja.FLAG_FALSE))
 
-	construct, ok := goja.AssertConstructor(in.constructor("Function"))
-	if !ok {
+	function := in.functionConstructor("Function", in.constructor("Function"), translated)
+	if function == nil {
 		return
+	}
+	in.note(function.DefineDataProperty("prototype", proto, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
+	in.hidden(vm.GlobalObject(), "Function", function)
+	in.hidden(proto, "constructor", function)
+	in.modernFunctions()
+}
+
+// modernFunctions has the constructors of generators and asynchronous functions, which no global names, look at the text, too.
+func (in *installer) modernFunctions() {
+	for name, example := range map[string]string{"GeneratorFunction": "(function* () {})", "AsyncFunction": "(async function () {})"} {
+		f, err := in.vm.RunString(example)
+		if in.note(err); err != nil {
+			continue
+		}
+		proto := f.ToObject(in.vm).Prototype()
+		old, _ := proto.Get("constructor").(*goja.Object)
+		if function := in.functionConstructor(name, old, checked); function != nil {
+			in.note(function.DefineDataProperty("prototype", proto, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
+			in.note(proto.DefineDataProperty("constructor", function, goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE))
+		}
+	}
+}
+
+// functionConstructor makes a constructor of functions that has a look at the parameters and treats the body before the old one
+// gets them. It returns nil if that is none.
+func (in *installer) functionConstructor(name string, old *goja.Object, treat func(*goja.Runtime, goja.Value) goja.Value) *goja.Object {
+	vm := in.vm
+	construct, ok := goja.AssertConstructor(old)
+	if !ok {
+		return nil
 	}
 	function := vm.ToValue(func(call goja.ConstructorCall) *goja.Object {
 		arguments := make([]goja.Value, len(call.Arguments))
-		copy(arguments, call.Arguments)
+		var parameters strings.Builder
+		for i, v := range call.Arguments {
+			arguments[i] = text(v)
+			if i < len(arguments)-1 {
+				parameters.WriteString(arguments[i].String() + ",")
+			}
+		}
 		if last := len(arguments) - 1; last >= 0 {
-			arguments[last] = translated(vm, text(arguments[last]))
+			checked(vm, vm.ToValue(parameters.String())) // what each leaves open goes on in the next
+			arguments[last] = treat(vm, arguments[last])
 		}
 		made, err := construct(nil, arguments...)
 		must(err)
 		return made
 	}).(*goja.Object)
-	in.note(function.DefineDataProperty("name", vm.ToValue("Function"), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE))
-	in.note(function.DefineDataProperty("prototype", proto, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
-	in.hidden(vm.GlobalObject(), "Function", function)
-	in.hidden(proto, "constructor", function)
+	in.note(function.DefineDataProperty("name", vm.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE))
+	return function
+}
+
+// checked is the text as it is, unless Rewrite refuses it.
+func checked(vm *goja.Runtime, text goja.Value) goja.Value {
+	translated(vm, text)
+	return text
 }

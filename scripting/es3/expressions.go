@@ -190,7 +190,11 @@ func (p *parser) list(closing string) {
 
 // postfixes walks over members, calls and counting behind an operand.
 func (p *parser) postfixes() {
-	for !p.atEnd() {
+	for count := 0; !p.atEnd(); count++ {
+		if count > maxPostfixes {
+			p.fail("expression with too many members and calls")
+			return
+		}
 		switch {
 		case p.tok.is("("):
 			p.list(")")

@@ -2,6 +2,10 @@ package es3
 
 // class walks over a class, which the old engine did not know.
 func (p *parser) class() {
+	if !p.enter() {
+		return
+	}
+	defer p.leave()
 	p.modern = true
 	p.advance()
 	if p.tok.Kind == Identifier {

@@ -5,6 +5,7 @@ const (
 	maxNesting   = 1000 // of statements, brackets and functions
 	maxClauses   = 100  // of catch in one try: they end up in each other
 	maxOperators = 2000 // of one expression between commas: goja takes time with their square
+	maxPostfixes = 5000 // members, calls and templates behind one operand
 )
 
 // parser walks over the statements of a source and notes what has to change. It finds the bounds of statements,

@@ -176,6 +176,8 @@ func TestRewriteReportsWhatHasNoTokens(t *testing.T) {
 		{"`a${b}\n", "unterminated template", 1, 6, "`a${b}"},
 		{strings.Repeat("a+", 2001) + "b", "expression with too many operators", 1, 4003, strings.Repeat("a+", 2001) + "b"},
 		{"try{}" + strings.Repeat("catch(e if e){}", 101), "too many catch clauses", 1, 1506, "try{}" + strings.Repeat("catch(e if e){}", 101)},
+		{strings.Repeat("class extends ", 5000), "nested too deeply", 1, 13987, strings.Repeat("class extends ", 5000)},
+		{"a" + strings.Repeat(".b", 5002), "expression with too many members and calls", 1, 10004, "a" + strings.Repeat(".b", 5002)},
 		{strings.Repeat("(", 5000), "nested too deeply", 1, 1000, strings.Repeat("(", 5000)},
 	} {
 		_, err := Rewrite("x.asc", c.src)

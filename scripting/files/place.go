@@ -27,7 +27,7 @@ func elements(p string) ([]string, error) {
 	list := strings.FieldsFunc(p, func(r rune) bool { return r == '/' })
 	for _, e := range list {
 		if e == "." || e == ".." {
-			return nil, errors.New("a path has no elements . and ..")
+			return nil, errors.New("no element of a path may be . or .. alone")
 		}
 	}
 	return list, nil

@@ -1,6 +1,7 @@
 package values
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 
@@ -15,18 +16,41 @@ import (
 // becomes undefined. Constructors and setters of registered classes run under guard: what they throw is reported, and the
 // object gets the properties that it can.
 func (c *Converter) ToScript(v amf.Value) goja.Value {
-	in := incoming{Converter: c}
-	return in.value(v)
+	if !hasIdentity(v) {
+		in := incoming{Converter: c}
+		return in.value(v)
+	}
+	return c.ToScripts([]amf.Value{v})[0]
 }
 
-// ToScripts makes script values of the values of one message: what occurs twice in it is one object.
+// ToScripts makes script values of the values of one message: what occurs twice in it is one object. All of it is one call
+// for the guard: what is left after an interruption is undefined.
 func (c *Converter) ToScripts(vs []amf.Value) []goja.Value {
 	in := incoming{Converter: c}
 	out := make([]goja.Value, len(vs))
+	if !slices.ContainsFunc(vs, hasIdentity) {
+		in.all(out, vs)
+		return out
+	}
+	err := c.engine.Within(func() { in.all(out, vs) })
+	if err == nil {
+		return out
+	}
+	if c.engine.Running() {
+		c.engine.Rethrow(err)
+	}
+	for i := range out {
+		if out[i] == nil {
+			out[i] = goja.Undefined()
+		}
+	}
+	return out
+}
+
+func (in *incoming) all(out []goja.Value, vs []amf.Value) {
 	for i, v := range vs {
 		out[i] = in.value(v)
 	}
-	return out
 }
 
 // incoming is the conversion of one message to script. Only constructors and setters of registered classes run script on
@@ -262,11 +286,19 @@ func (in *incoming) assign(o *goja.Object, name string, v amf.Value) {
 	_ = in.within(func() error { return o.Set(name, value) })
 }
 
-// within runs what may run script. An exception is reported once, whether script was running already or not.
+// within runs what may run script. An exception is reported; an interruption ends the conversion.
 func (in *incoming) within(f func() error) error {
 	var failed error
 	err := in.engine.Within(func() { failed = f() })
-	if err == nil && failed != nil {
+	var interrupted *goja.InterruptedError
+	if errors.As(failed, &interrupted) {
+		in.engine.Rethrow(failed)
+	}
+	var s *engine.ScriptError
+	if errors.As(err, &s) && (s.Kind == engine.Runaway || s.Kind == engine.OutOfMemory) {
+		in.engine.Rethrow(err)
+	}
+	if failed = errors.Join(err, failed); failed != nil {
 		in.engine.Report(engine.Problem{Kind: engine.Warning, Message: "a received object: " + failed.Error()})
 	}
 	return err

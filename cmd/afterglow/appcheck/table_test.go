@@ -12,7 +12,7 @@ import (
 
 // elsewhere are APIs that are supported without being in the heap from the beginning: NetServices comes with a file that scripts load,
 // objects of the two SOAP classes with the answers of a service, and secure.asc alone has the functions.
-var elsewhere = []string{"NetServices", "SOAPCall", "SOAPFault", "getGlobal", "protectObject", "setAttributes"}
+var elsewhere = []string{"NetServices", "SOAPCall", "SOAPFault", "getGlobal", "protectObject"}
 
 // plain are properties that scripts can set, as they can on every object, and that nothing looks at.
 var plain = []string{"rtmfpBindAddresses", "rtmfpEndpointName"}

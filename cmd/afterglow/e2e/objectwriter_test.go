@@ -105,7 +105,9 @@ func (w *writer) come(ctx context.Context) {
 			w.synced(object, changes)
 		}})
 	if err == nil {
+		w.mu.Lock() // the connection before may still have something to say
 		w.object = object
+		w.mu.Unlock()
 	}
 	close(ready)
 	if err == nil {
