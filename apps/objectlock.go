@@ -73,6 +73,7 @@ func (o *SharedObject) unlocked() {
 	}
 	b := o.batch
 	o.batch = batch{}
+	o.wrote(b.events...)
 	o.broadcast(nil, append(b.events, b.marks...)...)
 	o.store()
 	o.resume()

@@ -252,24 +252,26 @@ func (out *outcome) late(name string) bool {
 	return ok && out.version != 0 && a.client != out.client && a.version > out.version && time.Since(a.at) < conflictTime
 }
 
-// sign notes who changed what. Notes that no longer matter are swept now and then.
+// sign notes who changed what.
 func (out *outcome) sign(version uint32) {
-	o := out.object
-	if len(out.changes) == 0 {
-		return
+	now := time.Now()
+	for _, c := range out.changes {
+		out.object.sign(c.Name, author{out.client, version, now})
 	}
+}
+
+// sign notes who changed a property. Notes that no longer matter are swept now and then.
+func (o *SharedObject) sign(name string, a author) {
 	if o.authors == nil {
 		o.authors = make(map[string]author)
 	}
-	now := time.Now()
-	for _, c := range out.changes {
-		o.authors[c.Name] = author{out.client, version, now}
+	o.authors[name] = a
+	if len(o.authors) <= 2*o.state.Len()+64 {
+		return
 	}
-	if len(o.authors) > 2*o.state.Len()+64 {
-		for name, a := range o.authors {
-			if now.Sub(a.at) >= conflictTime {
-				delete(o.authors, name)
-			}
+	for name, old := range o.authors {
+		if a.at.Sub(old.at) >= conflictTime {
+			delete(o.authors, name)
 		}
 	}
 }

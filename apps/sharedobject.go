@@ -44,7 +44,7 @@ type SharedObjectListener struct {
 	Message func(from *Client, handler string, args []amf.Value)
 }
 
-// author is who changed a property.
+// author is who changed a property: a client, or the application, which is nil.
 type author struct {
 	client  *Client
 	version uint32
@@ -306,13 +306,25 @@ func (o *SharedObject) store() {
 
 // changed tells everybody what the application has changed, at once or when it gives the lock back.
 func (o *SharedObject) changed(e netconn.SharedObjectEvent) {
-	delete(o.authors, e.Name)
 	if o.state.Locked() {
 		o.batch.add(e)
 		return
 	}
+	o.wrote(e)
 	o.broadcast(nil, e)
 	o.store()
+}
+
+// wrote notes that the application has changed properties, which clients may not know yet.
+func (o *SharedObject) wrote(events ...netconn.SharedObjectEvent) {
+	now := time.Now()
+	for _, e := range events {
+		if e.Type == netconn.SOClear {
+			clear(o.authors)
+			continue
+		}
+		o.sign(e.Name, author{nil, o.state.Version(), now})
+	}
 }
 
 // broadcast sends events to all that follow the object but one.

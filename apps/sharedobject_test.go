@@ -304,3 +304,31 @@ func TestSharedObjectsHaveLimits(t *testing.T) {
 		try("v", "@0, use success, clear")
 	})
 }
+
+func TestClientsAreTooLateForWhatTheApplicationHasChangedToo(t *testing.T) {
+	atTable(t, nil, func(t *testing.T, b *table) {
+		one := b.peer()
+		follows(one)
+		about(one, 0, want("k", 1.0))
+		one.Expect("0 object x@1, success k")
+		o := b.object("x", false)
+		b.do(func(*apps.Instance) {
+			if err := o.Set("k", "script"); err != nil {
+				t.Error(err)
+			}
+		})
+		one.Expect(`0 object x@2, change k "script"`)
+		about(one, 1, want("k", "late"))
+		one.Expect(`0 object x@2, change k "script"`)
+		b.do(func(*apps.Instance) {
+			o.Lock()
+			_ = o.Set("k", "locked")
+			o.Unlock()
+		})
+		one.Expect(`0 object x@3, change k "locked"`)
+		about(one, 2, want("k", "late"))
+		one.Expect(`0 object x@3, change k "locked"`)
+		about(one, 3, want("k", "heard"))
+		one.Expect("0 object x@4, success k")
+	})
+}
