@@ -25,6 +25,7 @@ type monkey struct {
 	objects [2]*netconn.RemoteSharedObject
 
 	mu       sync.Mutex
+	current  [2]*netconn.RemoteSharedObject
 	versions [2]uint32 // greatest that was seen
 	back     []string  // where one was smaller
 }
@@ -50,19 +51,27 @@ func (m *monkey) follow(n int) {
 	ready := make(chan struct{})
 	o.Sync = func([]netconn.SyncChange) {
 		<-ready
-		m.saw(n, object.Version())
+		m.saw(n, object)
 	}
 	var err error
 	if object, err = m.client.SharedObject("x", o); err != nil {
 		m.b.t.Fatal(err)
 	}
 	m.objects[n] = object
+	m.mu.Lock()
+	m.current[n] = object
+	m.mu.Unlock()
 	close(ready)
 }
 
-func (m *monkey) saw(n int, version uint32) {
+// saw notes the version of an object. What an earlier connection still brings while it ends is not what the client goes by.
+func (m *monkey) saw(n int, o *netconn.RemoteSharedObject) {
+	version := o.Version()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.current[n] != o {
+		return
+	}
 	if version < m.versions[n] {
 		m.back = append(m.back, fmt.Sprintf("object %d: %d after %d", n, version, m.versions[n]))
 	}

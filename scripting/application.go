@@ -25,6 +25,7 @@ type Options struct {
 	Hostname string
 
 	memory *engine.Memory // finds out which of the instances takes too much
+	dials  *dials         // of the application
 }
 
 // Scripts makes applications of folders.
@@ -43,6 +44,7 @@ func (s *Scripts) Application(string) apps.Application { return &application{scr
 type application struct {
 	apps.Live
 	scripts *Scripts
+	dials   dials
 }
 
 // hostOf returns the script of an instance, nil if it has none.
@@ -58,7 +60,9 @@ func (a *application) Start(i *apps.Instance) error {
 	if !ok {
 		return nil
 	}
-	h, err := newHost(a.scripts.options, i, f)
+	o := a.scripts.options
+	o.dials = &a.dials
+	h, err := newHost(o, i, f)
 	if err != nil {
 		return err
 	}
@@ -143,10 +147,11 @@ func (a *application) Disconnected(c *apps.Client, reason error) {
 // Changed says whether a file that the script was loaded from has changed, or whether there is a script now where there
 // was none.
 func (a *application) Changed(i *apps.Instance) bool {
+	now := folderOf(i)
 	if h := hostOf(i); h != nil {
-		return h.folder.changed()
+		return h.folder.changed(h.mainFile, now)
 	}
-	_, ok := folderOf(i).main()
+	_, ok := now.main()
 	return ok
 }
 

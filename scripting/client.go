@@ -166,7 +166,7 @@ func (c *client) accept() {
 	}
 	c.accepted = true
 	c.host.present = append(c.host.present, c)
-	_ = c.host.Within(func() { _, _ = c.host.push(c.host.clients, c.object) })
+	_ = c.host.Within(func() { c.host.mustCall(c.host.push, c.object) })
 }
 
 // reject turns the client away.
@@ -226,7 +226,7 @@ func (h *host) removeClient(c *client) {
 		}
 		for at := range n {
 			if v := h.clients.Get(itoa(at)); v != nil && v.SameAs(c.object) {
-				_, _ = h.splice(h.clients, h.VM.ToValue(at), h.VM.ToValue(1))
+				h.mustCall(h.splice, h.VM.ToValue(at), h.VM.ToValue(1))
 				return
 			}
 		}
@@ -240,7 +240,14 @@ const mostStrangers = 10000
 func (h *host) listClients() {
 	_ = h.clients.Set("length", 0)
 	for _, c := range h.present {
-		_, _ = h.push(h.clients, c.object)
+		h.mustCall(h.push, c.object)
+	}
+}
+
+// mustCall calls a method of application.clients within script, which its exceptions end.
+func (h *host) mustCall(method goja.Callable, args ...goja.Value) {
+	if _, err := method(h.clients, args...); err != nil {
+		h.Rethrow(err)
 	}
 }
 

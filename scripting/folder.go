@@ -15,9 +15,9 @@ import (
 
 // folder is where an application's files are, and which of them were read.
 type folder struct {
-	files   fs.FS
-	dir     string // on disk, "" if the application ships with the server
-	shipped bool
+	files   fs.FS  // where its scripts are
+	dir     string // on disk, "" if it has none
+	shipped bool   // the scripts are those that ship with the server
 	app     string
 	library []string // folders that load searches behind the application's own
 	read    []readFile
@@ -30,9 +30,30 @@ type readFile struct {
 	size    int64
 }
 
+// folderOf returns the folder of an application. One that has the name of an application that ships with the server and no
+// script of its own, as Adobe's live with its packed script, has that application's.
 func folderOf(i *apps.Instance) *folder {
 	files, dir := i.Folder()
-	return &folder{files: files, dir: dir, shipped: dir == "", app: i.Application(), library: libraries(i.Settings().Scripts.Library)}
+	f := &folder{files: files, dir: dir, shipped: dir == "", app: i.Application(), library: libraries(i.Settings().Scripts.Library)}
+	if f.shipped {
+		return f
+	}
+	if _, ok := f.main(); ok {
+		return f
+	}
+	if scripts, ok := Shipped(f.app); ok {
+		f.files, f.shipped = scripts, true
+	}
+	return f
+}
+
+// Shipped returns the scripts of an application that ships with the server, and whether there is one of that name.
+func Shipped(name string) (scripts fs.FS, ok bool) {
+	if info, err := fs.Stat(apps.Shipped(), name); err != nil || !info.IsDir() || name == "." {
+		return nil, false
+	}
+	scripts, err := fs.Sub(apps.Shipped(), name)
+	return scripts, err == nil
 }
 
 // libraries takes a list of folders apart: Adobe's server divides them by semicolons everywhere.
@@ -56,7 +77,7 @@ func (f *folder) main() (string, bool) {
 	}
 	for _, dir := range []string{"", "scripts/"} {
 		for _, name := range []string{"main.asc", "main.js", f.app + ".asc", f.app + ".js"} {
-			found := anyCase(f.files, dir+name)
+			found := AnyCase(f.files, dir+name)
 			if info, err := fs.Stat(f.files, found); err == nil && info.Mode().IsRegular() {
 				return found, true
 			}
@@ -98,9 +119,9 @@ func (f *folder) open(base, name string) (source string, found string, err error
 	return "", "", errNoFile
 }
 
-// anyCase returns the name of a file as it is written in its folder: scripts come from systems on which main.asc and
+// AnyCase returns the name of a file as it is written in its folder: scripts come from systems on which main.asc and
 // Main.ASC are one file. Only the last element may differ. A name that no file has comes back as it is.
-func anyCase(in fs.FS, name string) string {
+func AnyCase(in fs.FS, name string) string {
 	if _, err := fs.Stat(in, name); err == nil {
 		return name
 	}
@@ -120,7 +141,7 @@ func anyCase(in fs.FS, name string) string {
 func (f *folder) readFrom(in fs.FS, name, onDisk string) (string, error) {
 	info, err := fs.Stat(in, name)
 	if err != nil {
-		name = anyCase(in, name)
+		name = AnyCase(in, name)
 		onDisk = filepath.Join(filepath.Dir(onDisk), path.Base(name))
 		if info, err = fs.Stat(in, name); err != nil {
 			return "", err
@@ -142,9 +163,12 @@ func (f *folder) readFrom(in fs.FS, name, onDisk string) (string, error) {
 	return string(b), nil
 }
 
-// changed says whether a file that was read is another now, or is gone, or whether a folder has come to shadow the shipped
-// application.
-func (f *folder) changed() bool {
+// changed says whether a file that was read is another now, or is gone, or whether now, the folder as it is, has its main
+// script elsewhere: in a folder that has come to shadow a shipped application, for example.
+func (f *folder) changed(main string, now *folder) bool {
+	if found, ok := now.main(); !ok || found != main || now.shipped != f.shipped || now.dir != f.dir {
+		return true
+	}
 	for _, r := range f.read {
 		info, err := os.Stat(r.path)
 		if err != nil || !info.ModTime().Equal(r.changed) || info.Size() != r.size {

@@ -57,9 +57,9 @@ type host struct {
 	cancel      context.CancelFunc
 	runaways    []time.Time // when calls ran away lately
 	problems    problemLog
-	gone        traffic     // of clients that have gone
-	lookup      *lookup     // that onPeerLookup is asked about
-	allowDebug  bool        // kept for the script: there are no debug sessions
+	gone        traffic // of clients that have gone
+	lookup      *lookup // that onPeerLookup is asked about
+	allowDebug  bool    // kept for the script: there are no debug sessions
 }
 
 // newHost makes the heap with all globals.

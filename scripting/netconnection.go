@@ -18,6 +18,7 @@ type netConnection struct {
 	host     *host
 	object   *goja.Object
 	client   *netconn.Client // nil while it is not connected
+	cancel   context.CancelFunc
 	remoting *web.Remoting   // of a gateway
 	uri      string
 	encoding netconn.Encoding
@@ -77,9 +78,6 @@ func (n *netConnection) setEncoding(v float64) {
 	}
 }
 
-// mostConnections is how many connections one instance may have at a time.
-const mostConnections = 1000
-
 // connect takes (uri, arguments...). What comes of it is told to onStatus.
 func (n *netConnection) connect(c engine.Call) goja.Value {
 	n.close()
@@ -99,23 +97,29 @@ func (n *netConnection) connect(c engine.Call) goja.Value {
 		n.fails(errors.New("scripts may not connect to other servers here"))
 		return c.Value(false)
 	}
-	if len(n.host.nets) >= mostConnections {
-		n.fails(errors.New("the application has too many connections to other servers"))
-		return c.Value(false)
-	}
 	var args []amf.Value
 	if len(c.Args) > 1 {
 		args = n.host.arguments(c.Args[1:])
 	}
+	done, ok := n.host.options.dials.begin()
+	if !ok || len(n.host.nets) >= mostConnections {
+		if ok {
+			done()
+		}
+		n.fails(errTooManyConnections)
+		return c.Value(false)
+	}
 	n.host.nets[n] = struct{}{}
 	n.attempt++
 	n.told = ""
-	go n.dial(n.attempt, netconn.ConnectOptions{FlashVer: "Afterglow", Encoding: n.encoding, Args: args}, n.uri)
+	ctx, cancel := context.WithCancel(n.host.context)
+	n.cancel = cancel
+	go n.dial(ctx, n.uri, n.attempt, netconn.ConnectOptions{FlashVer: "Afterglow", Encoding: n.encoding, Args: args}, done)
 	return c.Value(true)
 }
 
-// dial runs on a goroutine of its own.
-func (n *netConnection) dial(attempt int, o netconn.ConnectOptions, uri string) {
+// dial runs on a goroutine of its own. done is called when there is no connection, or none any more.
+func (n *netConnection) dial(ctx context.Context, uri string, attempt int, o netconn.ConnectOptions, done func()) {
 	var client *netconn.Client
 	ready := make(chan struct{}) // nothing of the connection is heard before the script knows it
 	post := func(f func()) {
@@ -125,7 +129,7 @@ func (n *netConnection) dial(attempt int, o netconn.ConnectOptions, uri string) 
 			}
 		})
 	}
-	client, err := n.host.options.Dial(n.host.context, uri, o, netconn.ClientEvents{
+	client, err := n.host.options.Dial(ctx, uri, o, netconn.ClientEvents{
 		Status: func(s netconn.Status) { post(func() { n.status(s) }) },
 		CallLater: func(method string, args []amf.Value, reply *netconn.Reply[netconn.CallAnswer]) {
 			if !n.host.Post(func() { n.called(attempt, method, args, reply) }) {
@@ -133,6 +137,7 @@ func (n *netConnection) dial(attempt int, o netconn.ConnectOptions, uri string) 
 			}
 		},
 		Closed: func(reason error) {
+			done()
 			go func() {
 				<-ready
 				post(func() {
@@ -143,6 +148,9 @@ func (n *netConnection) dial(attempt int, o netconn.ConnectOptions, uri string) 
 			}()
 		},
 	})
+	if err != nil {
+		done()
+	}
 	if !n.host.Post(func() { n.dialled(attempt, client, err) }) && client != nil {
 		client.Close()
 	}
@@ -217,6 +225,10 @@ func (n *netConnection) forget() {
 // close ends the connection without a word to the script.
 func (n *netConnection) close() {
 	n.attempt++
+	if n.cancel != nil {
+		n.cancel() // what is under way
+		n.cancel = nil
+	}
 	if n.client != nil {
 		n.client.Close()
 	}

@@ -71,6 +71,15 @@ type benchGoApplicationCmd struct {
 	Listen string `help:"Where it listens." default:"127.0.0.1:0" placeholder:"HOST:PORT"`
 }
 
+// Help is shown by afterglow bench go-application --help.
+func (benchGoApplicationCmd) Help() string {
+	return `Serves an application in Go whose method echo returns its argument, to compare scripts with.
+
+Example:
+  afterglow bench go-application --listen 127.0.0.1:1941 &
+  afterglow bench calls --url rtmp://127.0.0.1:1941/echo -n 10 --duration 5s`
+}
+
 // goEcho is an application whose only method returns its argument.
 type goEcho struct{ apps.Live }
 

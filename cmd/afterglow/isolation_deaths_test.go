@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -136,6 +137,7 @@ func TestEndOfTheServerEndsItsWorkers(t *testing.T) {
 }
 
 func TestDeathOfTheServerEndsItsWorkers(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
 	p, logs := startProcess(t, "scripts.isolation=process", "rtmp.listen=127.0.0.1:0")
 	address := logs.await(t, "listening", "protocol=rtmp")
 	_, address, _ = strings.Cut(strings.TrimSpace(address), "address=")
@@ -149,6 +151,9 @@ func TestDeathOfTheServerEndsItsWorkers(t *testing.T) {
 	}
 	_ = p.Process.Kill()
 	awaitEnd(t, pid)
+	if left, err := os.ReadDir(os.TempDir()); len(left) > 0 || err != nil {
+		t.Errorf("the worker leaves %v, %v", left, err)
+	}
 }
 
 func TestIdleWorkerEnds(t *testing.T) {

@@ -201,6 +201,9 @@ func (w *worker) close() error {
 	err = errors.Join(err, w.rtmp.Close())
 	w.front.Wait()
 	<-w.served
+	if socket := w.listener.Addr(); socket.Network() == "unix" {
+		_ = os.Remove(filepath.Dir(socket.String())) // for a server that was killed: the folder is empty now
+	}
 	return errors.Join(err, w.objects.Close())
 }
 

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"afterglow/amf"
@@ -51,6 +52,31 @@ func TestLiveReadsTheListsOfDomains(t *testing.T) {
 			}
 		}
 		s.connectAs(netconn.ConnectOptions{App: "live", FlashVer: "FMLE/3.0 (compatible; FMSc/1.0)"}) // encoders have no page
+	})
+}
+
+// Adobe's folder of the same name has a packed script, which nobody can read, and its lists: the script that ships goes by them.
+func TestFolderWithoutAScriptHasTheOneThatShips(t *testing.T) {
+	over(t, func(t *testing.T, s *server) {
+		s.script("live/main.far", "packed")
+		s.script("live/allowedHTMLdomains.txt", "www.example.com\n")
+		if _, err := s.tryConnect(netconn.ConnectOptions{App: "live", PageURL: "http://example.net/", FlashVer: "WIN 9,0,45,0"}); err == nil {
+			t.Error("the list of domains is not read")
+		}
+		c := s.connectAs(netconn.ConnectOptions{App: "live", PageURL: "http://www.example.com/", SWFURL: "http://www.example.com/x.swf", FlashVer: "WIN 9,0,45,0"})
+		c.asks(`"http://www.example.com/"`, "getPageUrl")
+	})
+}
+
+// A script that comes to stand in the folder takes the place of the one that ships when nobody uses that.
+func TestScriptShadowsTheOneThatShips(t *testing.T) {
+	over(t, func(t *testing.T, s *server) {
+		c := s.connect("echo")
+		c.asks("6", "add", 1.0, 2.0, 3.0)
+		c.leave()
+		synctest.Wait() // the instance knows that nobody is there
+		s.script("echo/main.asc", `Client.prototype.add = function () { return "mine"; };`)
+		s.connect("echo").asks(`"mine"`, "add", 1.0)
 	})
 }
 

@@ -34,7 +34,7 @@ func (e *Engine) perform(f func()) (goja.Value, error) {
 	return e.performer(goja.Undefined())
 }
 
-// Rethrow ends the running host function with an error that [Engine.Within] or [Engine.Call] returned: script catches the
+// Rethrow ends the running host function with an error that [Engine.Within], [Engine.Call] or goja returned: script catches the
 // very value that was thrown, and an interruption goes on. Any other error is thrown as an Error of that text.
 func (e *Engine) Rethrow(err error) {
 	var s *ScriptError
@@ -44,6 +44,10 @@ func (e *Engine) Rethrow(err error) {
 	var interrupted *goja.InterruptedError
 	if errors.As(err, &interrupted) {
 		panic(interrupted)
+	}
+	var exception *goja.Exception
+	if errors.As(err, &exception) {
+		panic(exception)
 	}
 	e.Throw("%v", err)
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"afterglow/scripting"
 )
 
 // Options are where scripts may come from besides their own folder.
@@ -117,6 +119,10 @@ func Check(name string, o Options) (*Report, error) {
 	}
 	if r.main == "" {
 		r.others()
+		if _, ok := scripting.Shipped(baseName(name)); ok {
+			r.note("it has no script that can be read: the one that ships with Afterglow under this name runs in its place, with the folder's other files")
+			return &Report{Name: name, Notes: r.notes}, nil
+		}
 		return &Report{Name: name, Notes: r.notes, Problems: []Problem{{File: name, Text: "there is no main script that can be read",
 			Note: "It would be called " + strings.Join(mains(baseName(name)), ", ") + "."}}}, nil
 	}

@@ -161,30 +161,31 @@ func TestWhatIsLoadedIsRead(t *testing.T) {
 		"main.asc":        `load("lib/a.asc"); load('shared.asc'); load("netservices.asc"); load("gone.asc"); load("gone.asc"); load("B.asc"); load("../x.asc"); load("a" + 1);`,
 		"lib/a.asc":       "load(\"lib/c.asc\");\nuse(s);",
 		"lib/c.asc":       "var s = Stream.get('x');",
-		"b.asc":           "new NetGroup();",
+		"b.asc":           "trace(1);", // as the server finds B.asc
+		"unused.asc":      "new NetGroup();",
 		"Application.xml": "<Application/>", "old.far": "x", "secure.asc": "getGlobal();",
 	}
 	r := check(t, files, Options{
 		Library: []fs.FS{fstest.MapFS{"shared.asc": {Data: []byte("function use(x) { x.record(); }")}}},
 		Shipped: fstest.MapFS{"netservices.asc": {Data: []byte("new NetGroup();")}},
 	})
-	if got := strings.Join(r.Files, " "); got != "secure.asc main.asc lib/a.asc lib/c.asc shared.asc" {
+	if got := strings.Join(r.Files, " "); got != "secure.asc main.asc lib/a.asc lib/c.asc shared.asc b.asc" {
 		t.Errorf("read %s", got)
 	}
 	var problems []string
 	for _, p := range r.Problems {
 		problems = append(problems, p.File+" "+p.Text+" "+p.Note)
 	}
-	for n, words := range []string{`main.asc load("gone.asc")`, "There is b.asc: capital letters", "leaves the application's folder"} {
+	for n, words := range []string{`main.asc load("gone.asc")`, "leaves the application's folder"} {
 		if n >= len(problems) || !strings.Contains(problems[n], words) {
 			t.Errorf("problem %d is not %q: %q", n, words, problems)
 		}
 	}
-	if len(problems) != 3 {
+	if len(problems) != 2 {
 		t.Errorf("%q", problems)
 	}
 	notes := strings.Join(r.Notes, "\n")
-	for _, words := range []string{"main.asc:1: load of a name", "Application.xml is not read", "old.far is a packed", "no load for b.asc"} {
+	for _, words := range []string{"main.asc:1: load of a name", "Application.xml is not read", "old.far is a packed", "no load for unused.asc"} {
 		if !strings.Contains(notes, words) {
 			t.Errorf("no note %q in\n%s", words, notes)
 		}
@@ -232,6 +233,10 @@ func TestApplicationsAreFound(t *testing.T) {
 	}
 	if r, err := Check(filepath.Join(dir, "d"), Options{}); err != nil || r.Runs() || !strings.Contains(strings.Join(r.Notes, ""), "packed") {
 		t.Errorf("a packed application: %+v, %v", r, err)
+	}
+	live := filepath.Join(write(t, map[string]string{"live/main.far": "x"}), "live")
+	if r, err := Check(live, Options{}); err != nil || !r.Runs() || !strings.Contains(strings.Join(r.Notes, ""), "ships with Afterglow") {
+		t.Errorf("a packed application that ships: %+v, %v", r, err)
 	}
 	if r, err := Check(filepath.Join(dir, "f", "other.asc"), Options{}); err != nil || len(r.Files) != 1 {
 		t.Errorf("a single script: %+v, %v", r, err)

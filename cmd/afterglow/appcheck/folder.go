@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"afterglow/scripting"
 	"afterglow/scripting/es3"
 )
 
@@ -45,8 +46,8 @@ func mains(name string) []string {
 func findMain(folder fs.FS, name string) (string, bool) {
 	for _, dir := range []string{"", "scripts/"} {
 		for _, script := range mains(name) {
-			if info, err := fs.Stat(folder, dir+script); err == nil && info.Mode().IsRegular() {
-				return dir + script, true
+			if found, ok := findFile(folder, dir+script); ok {
+				return found, true
 			}
 		}
 	}
@@ -140,14 +141,14 @@ func (r *reader) loads(name string, tokens []es3.Token) {
 func (r *reader) load(from string, line int, name string) {
 	clean := strings.TrimPrefix(path.Clean(strings.ReplaceAll(strings.ReplaceAll(name, `\\`, "/"), `\`, "/")), "/")
 	for _, in := range []string{path.Join(path.Dir(r.main), clean), clean} {
-		if isFile(r.folder, in) {
-			r.file(r.folder, in)
+		if found, ok := findFile(r.folder, in); ok {
+			r.file(r.folder, found)
 			return
 		}
 	}
 	for _, library := range r.library {
-		if isFile(library, clean) {
-			r.file(library, clean)
+		if found, ok := findFile(library, clean); ok {
+			r.file(library, found)
 			return
 		}
 	}
@@ -158,8 +159,17 @@ func (r *reader) load(from string, line int, name string) {
 		return
 	}
 	r.missing[clean] = true
-	p := Problem{File: from, Line: line, Text: fmt.Sprintf("load(%q): there is no such file", name), Note: r.whereToFind(clean)}
+	p := Problem{File: from, Line: line, Text: fmt.Sprintf("load(%q): there is no such file", name), Note: whereToFind(clean)}
 	r.problems = append(r.problems, p)
+}
+
+// findFile returns the name of a file as it is written, and whether there is one.
+func findFile(in fs.FS, name string) (string, bool) {
+	if !fs.ValidPath(name) {
+		return "", false
+	}
+	found := scripting.AnyCase(in, name)
+	return found, isFile(in, found)
 }
 
 func isFile(in fs.FS, name string) bool {
@@ -171,15 +181,9 @@ func isFile(in fs.FS, name string) bool {
 }
 
 // whereToFind says what to do about a file that load does not find.
-func (r *reader) whereToFind(name string) string {
+func whereToFind(name string) string {
 	if !fs.ValidPath(name) {
 		return "The path leaves the application's folder: copy the file into it, or into the script library (scripts.library)."
-	}
-	entries, _ := fs.ReadDir(r.folder, path.Dir(name))
-	for _, e := range entries {
-		if strings.EqualFold(e.Name(), path.Base(name)) {
-			return "There is " + path.Join(path.Dir(name), e.Name()) + ": capital letters count here."
-		}
 	}
 	return "Copy it into the application's folder or into the script library (scripts.library); files of Adobe's are in the scriptlib folder of the old server."
 }
