@@ -19,7 +19,7 @@ type netConnection struct {
 	object   *goja.Object
 	client   *netconn.Client // nil while it is not connected
 	cancel   context.CancelFunc
-	remoting *web.Remoting   // of a gateway
+	remoting *web.Remoting // of a gateway
 	uri      string
 	encoding netconn.Encoding
 	attempt  int          // counts calls of connect and close, so that what belongs to an earlier one is known
