@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"afterglow/cmd/afterglow/appcheck"
 	"afterglow/scripting/web"
@@ -49,8 +51,13 @@ func (c *AppCheckCmd) Run() error {
 		return err
 	}
 	var checked, failing int
+	var bare []string // folders without a script, which are applications too
 	for _, folder := range c.Folders {
 		found, err := appcheck.Applications(folder)
+		if errors.Is(err, appcheck.ErrNoScript) && len(c.Folders) > 1 {
+			bare = append(bare, folder)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -66,6 +73,9 @@ func (c *AppCheckCmd) Run() error {
 				return err
 			}
 		}
+	}
+	if len(bare) > 0 && !c.JSON {
+		fmt.Printf("\nWithout a script: %s\n", strings.Join(bare, ", "))
 	}
 	if failing > 0 {
 		return fmt.Errorf("%d of %d applications cannot run as they are: see \"Not supported\" above", failing, checked)

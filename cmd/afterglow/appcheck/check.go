@@ -2,6 +2,7 @@ package appcheck
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -55,8 +56,11 @@ func (r *Report) Count(s Support) int {
 // Runs says whether nothing was found that cannot work.
 func (r *Report) Runs() bool { return r.Count(No) == 0 && len(r.Problems) == 0 }
 
+// ErrNoScript is the error of Applications for a folder without scripts.
+var ErrNoScript = errors.New("no main script")
+
 // Applications finds the applications that a path stands for: a folder with a main script, all folders in it that have one, or a
-// main script itself. The error says what was expected.
+// main script itself. The error says what was expected; it wraps ErrNoScript if the folder is there.
 func Applications(name string) ([]string, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -79,7 +83,7 @@ func Applications(name string) ([]string, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("%s has no main script, nor has a folder in it: it would be called %s", name, strings.Join(mains(baseName(name)), ", "))
+		return nil, fmt.Errorf("%s has %w, nor has a folder in it: it would be called %s", name, ErrNoScript, strings.Join(mains(baseName(name)), ", "))
 	}
 	return found, nil
 }

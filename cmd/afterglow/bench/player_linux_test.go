@@ -181,6 +181,7 @@ func TestPlayerCountsGapsAndRepeatsAndAnswers(t *testing.T) {
 			_ = c.Send(stamped(typeAudio, n))
 		}
 		settled(t, c, 77)
+		settled(t, c, 78) // what it acknowledges of what came with the first
 		close(done)
 		<-checked
 	})
