@@ -74,7 +74,6 @@ func TestWorkerThatDiesAgainAndAgainIsWaitedFor(t *testing.T) {
 }
 
 func TestWorkerThatTakesTooMuchMemoryIsKilled(t *testing.T) {
-	t.Parallel() // most of its time it waits
 	t.Parallel()
 	n := isolatedNode(t, "scripts.processMemory=128MB", "scripts.maxMemory=1GB", "scripts.maxTime=1m")
 	g, other := n.enter(t, "rtmp", "box"), n.enter(t, "rtmp", "open")
@@ -91,7 +90,6 @@ func TestWorkerThatTakesTooMuchMemoryIsKilled(t *testing.T) {
 }
 
 func TestWorkerWhoseScriptCannotBeBrokenOffGivesItselfUp(t *testing.T) {
-	t.Parallel() // most of its time it waits
 	t.Parallel()
 	n := isolatedNode(t, "scripts.maxTime=100ms")
 	g := n.enter(t, "rtmp", "box")
@@ -159,7 +157,6 @@ func TestDeathOfTheServerEndsItsWorkers(t *testing.T) {
 }
 
 func TestIdleWorkerEnds(t *testing.T) {
-	t.Parallel() // most of its time it waits
 	t.Parallel()
 	n := isolatedNode(t, "instances.idle=0s")
 	g := n.enter(t, "rtmp", "box")
