@@ -3,6 +3,7 @@ package scripting
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/dop251/goja"
 
@@ -160,8 +161,9 @@ func (h *host) getStats(c engine.Call) goja.Value {
 		total.add(client.conn.Traffic())
 	}
 	connects, disconnects := h.instance.Totals()
+	received, sent := h.rates.measure(h.born, time.Now(), total.in, total.out)
 	return h.object("bytes_in", total.in, "bytes_out", total.out, "msg_in", total.messagesIn, "msg_out", total.messagesOut,
-		"msg_dropped", total.dropped, "total_connects", connects, "total_disconnects", disconnects, "bw_in", 0, "bw_out", 0)
+		"msg_dropped", total.dropped, "total_connects", connects, "total_disconnects", disconnects, "bw_out", received, "bw_in", sent) // seen from the clients
 }
 
 // registerClass takes (name, constructor), null unregistering the name.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/dop251/goja"
 
@@ -25,6 +26,8 @@ type client struct {
 	gone     bool
 	key      string // virtualKey
 	report   goja.Value
+	came     time.Time // when it connected
+	rates    rates
 }
 
 var errDenied = errors.New("the application denies the lookup")
@@ -124,7 +127,7 @@ func onlyPeers(f netconn.Far, address string) string {
 // connect asks application.onConnect about a client, which is accepted if there is no such handler (server-side-api 2.2,
 // onConnect contract).
 func (h *host) connect(conn *apps.Client, r netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
-	c := &client{host: h, conn: conn, reply: reply, rights: conn.Accept().Rights}
+	c := &client{host: h, conn: conn, reply: reply, rights: conn.Accept().Rights, came: time.Now()}
 	c.object = h.clientClass.Wrap(c)
 	conn.SetValue(c)
 	v, has, err := h.CallMethod(h.application, "onConnect", append([]goja.Value{c.object}, h.values.ToScripts(r.Args)...)...)
@@ -347,13 +350,14 @@ func capped(wanted float64, now, most int) int {
 // getStats returns what the client has sent and received.
 func (c *client) getStats(call engine.Call) goja.Value {
 	t := c.conn.Traffic()
+	received, sent := c.rates.measure(c.came, time.Now(), t.BytesIn, t.BytesOut)
 	return c.host.object(
 		"bytes_in", t.BytesIn, "bytes_out", t.BytesOut, "msg_in", t.MessagesIn, "msg_out", t.MessagesOut, "msg_dropped", t.MessagesDropped,
 		"ping_rtt", c.conn.RoundTrip().Milliseconds(),
 		"audio_queue_msgs", t.QueuedAudio.Messages, "video_queue_msgs", t.QueuedVideo.Messages, "so_queue_msgs", t.QueuedSharedObject.Messages, "data_queue_msgs", t.QueuedData.Messages,
 		"dropped_audio_msgs", t.DroppedAudio.Messages, "dropped_video_msgs", t.DroppedVideo.Messages,
 		"audio_queue_bytes", t.QueuedAudio.Bytes, "video_queue_bytes", t.QueuedVideo.Bytes, "so_queue_bytes", t.QueuedSharedObject.Bytes, "data_queue_bytes", t.QueuedData.Bytes,
-		"dropped_audio_bytes", t.DroppedAudio.Bytes, "dropped_video_bytes", t.DroppedVideo.Bytes, "bw_out", 0, "bw_in", 0, "client_id", c.conn.ID())
+		"dropped_audio_bytes", t.DroppedAudio.Bytes, "dropped_video_bytes", t.DroppedVideo.Bytes, "bw_out", received, "bw_in", sent, "client_id", c.conn.ID()) // seen from the client
 }
 
 func (c *client) ping(call engine.Call) goja.Value {

@@ -32,6 +32,12 @@ func (h *host) trace(c goja.FunctionCall) goja.Value {
 	return goja.Undefined()
 }
 
+// loadCall is a call of load whose file is still to run.
+type loadCall struct {
+	name string
+	from engine.Problem // where it was called
+}
+
 // mostLoaded is how many files one instance may load.
 const mostLoaded = 1000
 
@@ -41,7 +47,7 @@ func (h *host) loadFile(c goja.FunctionCall) goja.Value {
 	if len(h.loading)+len(h.loaded) >= mostLoaded {
 		h.Throw("load: %d files have been loaded, the limit", mostLoaded)
 	}
-	h.loading = append(h.loading, name)
+	h.loading = append(h.loading, loadCall{name, h.Here(engine.Exception)})
 	if h.started {
 		h.runLoaded()
 	}

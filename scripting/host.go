@@ -33,7 +33,7 @@ type host struct {
 	files    *files.Files
 
 	mainFile string
-	loading  []string        // files that load was given and that are still to run
+	loading  []loadCall
 	loaded   map[string]bool // files that have run or will
 	started  bool            // onAppStart has run
 	telling  bool            // application.onStatus is being told of an error of the script
@@ -58,6 +58,8 @@ type host struct {
 	runaways    []time.Time // when calls ran away lately
 	problems    problemLog
 	gone        traffic // of clients that have gone
+	born        time.Time
+	rates       rates
 	lookup      *lookup // that onPeerLookup is asked about
 	allowDebug  bool    // kept for the script: there are no debug sessions
 }
@@ -66,6 +68,7 @@ type host struct {
 func newHost(o Options, i *apps.Instance, f *folder) (*host, error) {
 	h := &host{options: o, instance: i, folder: f, log: i.Log(), loaded: make(map[string]bool), streams: make(map[string]*stream),
 		objects: make(map[objectName]*sharedObject), proxies: make(map[string]proxy), nets: make(map[*netConnection]struct{})}
+	h.born = time.Now()
 	h.context, h.cancel = context.WithCancel(context.Background())
 	s := i.Settings().Scripts
 	var err error
@@ -254,11 +257,12 @@ func (h *host) load(main string) error {
 // runLoaded runs the files that load was given, in order, and those that they load.
 func (h *host) runLoaded() {
 	for len(h.loading) > 0 {
-		name := h.loading[0]
+		call := h.loading[0]
 		h.loading = h.loading[1:]
-		source, found, err := h.folder.open(h.mainFile, name)
+		source, found, err := h.folder.open(h.mainFile, call.name)
 		if err != nil {
-			h.Report(engine.Problem{Message: fmt.Sprintf("load(%q): %v", name, err), File: h.mainFile})
+			call.from.Message = fmt.Sprintf("load(%q): %v", call.name, err)
+			h.Report(call.from)
 			continue
 		}
 		if h.loaded[found] {

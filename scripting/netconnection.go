@@ -78,6 +78,10 @@ func (n *netConnection) setEncoding(v float64) {
 	}
 }
 
+// serverAgent is what other servers are told as client.agent: their scripts know a server by how it begins
+// (server-side-api 2.3).
+const serverAgent = "FlashCom/5.0.0 Afterglow"
+
 // connect takes (uri, arguments...). What comes of it is told to onStatus.
 func (n *netConnection) connect(c engine.Call) goja.Value {
 	n.close()
@@ -114,7 +118,7 @@ func (n *netConnection) connect(c engine.Call) goja.Value {
 	n.told = ""
 	ctx, cancel := context.WithCancel(n.host.context)
 	n.cancel = cancel
-	go n.dial(ctx, n.uri, n.attempt, netconn.ConnectOptions{FlashVer: "Afterglow", Encoding: n.encoding, Args: args}, done)
+	go n.dial(ctx, n.uri, n.attempt, netconn.ConnectOptions{FlashVer: serverAgent, Encoding: n.encoding, Args: args}, done)
 	return c.Value(true)
 }
 

@@ -155,7 +155,8 @@ Stream.get("handled").record();
 		s.traced("true 1", "handled NetStream.Record.Failed")
 		runtime.GC()
 		i.Do(func() {
-			if used, idle := scripting.KeptStreams(i); used > 10000 || idle > 2 {
+			// Up to half of them, if no garbage is collected meanwhile.
+			if used, idle := scripting.KeptStreams(i); used > 25010 || idle > 2 {
 				t.Errorf("%d streams are kept, and %d that nobody uses", used, idle)
 			}
 		})

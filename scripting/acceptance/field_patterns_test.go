@@ -1,6 +1,7 @@
 package acceptance_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -225,5 +226,26 @@ application.onConnect = function (client) {
 `)
 		s.connect("app")
 		s.traced.expect("true undefined", "object app/_definst_ Afterglow/1 here undefined", "false 0 mp4:a.f4v true 0 0", "0 0", "true", "true", "ReferenceError", "2750 4375  true true 0")
+	})
+}
+
+// getStats says how fast a client is, in both directions, as the client sees them.
+func TestStatsHaveTheRateOfTheLastSeconds(t *testing.T) {
+	over(t, func(t *testing.T, s *server) {
+		s.script("app/main.asc", `
+Client.prototype.put = function (text) { return text.length; };
+Client.prototype.rates = function (whose) {
+	var stats = whose == "mine" ? this.getStats() : application.getStats();
+	return (stats.bw_out > 9000 && stats.bw_out < 12000) + " " + (stats.bw_in < 1000) + " " + typeof stats.bw_in;
+};
+`)
+		c := s.connect("app")
+		time.Sleep(2 * time.Second)
+		c.asks(`"false true number"`, "rates", "mine")
+		c.asks(`"false true number"`, "rates", "all")
+		c.asks("40000", "put", strings.Repeat("x", 40000))
+		time.Sleep(4 * time.Second)
+		c.asks(`"true true number"`, "rates", "mine")
+		c.asks(`"true true number"`, "rates", "all")
 	})
 }

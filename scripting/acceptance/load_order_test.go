@@ -62,7 +62,8 @@ func TestLoadFindsFilesInTheLibraryAndRunsThemOnce(t *testing.T) {
 		s.connect("app")
 		s.traced.expect("lib of the first folder", "beside", "log", "last", "logged start")
 		s.traced.nothing()
-		s.logged.until(`ERROR app/_definst_ script: load("nowhere.asc"): there is no such file`)
+		s.logged.until(`ERROR app/_definst_ script: load("nowhere.asc"): there is no such file in the application's folder, nor in the script library ` +
+			`(scripts.library) file=scripts/main.asc line=4 text=load('nowhere.asc');`)
 		s.logged.until(`ERROR app/_definst_ script: load("../../other/main.asc"): `)
 		s.logged.until("ERROR app/_definst_ script: SyntaxError: ")
 	}, func(set *setup) { set.config.Scripts.Library = first + ";" + second })

@@ -164,10 +164,14 @@ func (e *Engine) Call(f goja.Callable, this goja.Value, args ...goja.Value) (goj
 	return e.enter(func() (goja.Value, error) { return f(this, args...) })
 }
 
-// CallMethod calls a method of an object from outside, if it has a function of that name. It says whether it has.
+// CallMethod calls a method of an object from outside, if it has a function of that name. It says whether it has: what cannot be
+// found out, because a getter throws or the script has ended, counts as one that fails.
 func (e *Engine) CallMethod(o *goja.Object, name string, args ...goja.Value) (v goja.Value, has bool, err error) {
-	f, ok := e.Method(o, name)
-	if !ok {
+	f, err := e.method(o, name)
+	if err != nil {
+		return goja.Undefined(), true, err
+	}
+	if f == nil {
 		return goja.Undefined(), false, nil
 	}
 	v, err = e.Call(f, o, args...)
@@ -176,13 +180,17 @@ func (e *Engine) CallMethod(o *goja.Object, name string, args ...goja.Value) (v 
 
 // Method returns a function that an object has as a property. A getter that throws has none.
 func (e *Engine) Method(o *goja.Object, name string) (f goja.Callable, ok bool) {
+	f, err := e.method(o, name)
+	return f, err == nil && f != nil
+}
+
+// method is Method with the reason why there is none: nil if there is no function of the name.
+func (e *Engine) method(o *goja.Object, name string) (f goja.Callable, err error) {
 	if o == nil {
-		return nil, false
+		return nil, nil
 	}
-	if err := e.Within(func() { f, ok = goja.AssertFunction(o.Get(name)) }); err != nil {
-		return nil, false
-	}
-	return f, ok
+	err = e.Within(func() { f, _ = goja.AssertFunction(o.Get(name)) })
+	return f, err
 }
 
 // enter runs script under guard, and reports what goes wrong. What is called from within script is under guard already.

@@ -140,11 +140,14 @@ func TestGettersOutsideOfScriptAreInterrupted(t *testing.T) {
 	h.run("var o = {get f() { while (true) {} }, get g() { throw 1 }}")
 	o := h.VM.Get("o").ToObject(h.VM)
 	for _, name := range []string{"f", "g"} {
-		if _, has, err := h.CallMethod(o, name); has || err != nil {
+		if _, has, err := h.CallMethod(o, name); !has || err == nil {
 			t.Errorf("%s: %v, %v", name, has, err)
 		}
+		if _, ok := h.Method(o, name); ok {
+			t.Errorf("%s is a method", name)
+		}
 	}
-	if len(h.problems) != 2 || h.problems[0].Kind != Runaway || h.problems[1].Kind != Exception {
+	if len(h.problems) != 4 || h.problems[0].Kind != Runaway || h.problems[2].Kind != Exception {
 		t.Errorf("reported %v", h.problems)
 	}
 }
