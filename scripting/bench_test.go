@@ -1,13 +1,16 @@
 package scripting_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"afterglow/apps"
 	"afterglow/configs"
@@ -59,6 +62,71 @@ func serve(b *testing.B, code apps.Application) string {
 	go func() { _ = srv.Serve(l) }()
 	b.Cleanup(func() { _ = srv.Close() })
 	return "rtmp://" + l.Addr().String() + "/app"
+}
+
+// BenchmarkOnConnect reports how long it is from a client's connect command to application.onConnect: the mailbox, and making
+// the Client object.
+func BenchmarkOnConnect(b *testing.B) {
+	config := configs.Default()
+	config.Applications.Dir = b.TempDir()
+	folder := filepath.Join(config.Applications.Dir, "app")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "main.asc"), []byte("application.onConnect = function () { trace('here'); return true; };"), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	clock := &stopwatch{}
+	server := apps.NewServer(apps.Options{Config: config, Log: slog.New(clock), Code: scripting.New(scripting.Options{}).Application})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	srv := &rtmp.Server{Handler: overrtmp.NewServer(watched{server, clock}, overrtmp.Config{}, slog.New(slog.DiscardHandler))}
+	go func() { _ = srv.Serve(l) }()
+	defer srv.Close()
+	url := "rtmp://" + l.Addr().String() + "/app"
+	keep, err := overrtmp.Dial(b.Context(), url, overrtmp.DialOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer keep.Close()
+	clock.total.Store(0)
+	n := 0
+	for b.Loop() {
+		c, err := overrtmp.Dial(b.Context(), url, overrtmp.DialOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		c.Close()
+		<-c.Done()
+		n++
+	}
+	b.ReportMetric(float64(clock.total.Load())/float64(n), "ns/onConnect")
+}
+
+// stopwatch runs from a connect command until the script's trace is logged.
+type stopwatch struct{ begun, total atomic.Int64 }
+
+func (s *stopwatch) Enabled(context.Context, slog.Level) bool { return true }
+func (s *stopwatch) WithAttrs([]slog.Attr) slog.Handler       { return s }
+func (s *stopwatch) WithGroup(string) slog.Handler            { return s }
+func (s *stopwatch) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "trace" {
+		s.total.Add(time.Now().UnixNano() - s.begun.Load())
+	}
+	return nil
+}
+
+// watched starts the stopwatch.
+type watched struct {
+	*apps.Server
+	clock *stopwatch
+}
+
+func (w watched) Connect(c *netconn.Conn, r netconn.ConnectRequest, reply *netconn.Reply[netconn.ConnectAnswer]) {
+	w.clock.begun.Store(time.Now().UnixNano())
+	w.Server.Connect(c, r, reply)
 }
 
 // BenchmarkConnect opens TCP connections, does the handshake, connects and closes: to an instance that runs, to one that is

@@ -76,6 +76,7 @@ func newHost(o Options, i *apps.Instance, f *folder) (*host, error) {
 		Post:      i.Do,
 		Report:    h.problem,
 		Stuck:     h.stuck,
+		LowMemory: h.lowMemory,
 		MaxTime:   s.MaxTime,
 		MaxMemory: int64(s.MaxMemory),
 		Memory:    o.memory,
@@ -126,6 +127,13 @@ func (h *host) close() {
 func (h *host) stuck(running time.Duration) {
 	h.log.Error("the script does not stop: one step of it takes too long, during which nothing of this instance goes on; "+
 		"scripts.isolation: process gives it a process that can be ended", "running", running.Round(time.Second))
+}
+
+// lowMemory tells application.onStatus that a call nearly ran out of memory (server-side-api 1.5).
+func (h *host) lowMemory(taken int64) {
+	h.log.Warn("a call of the script took most of the memory that it may take", "bytes", taken, "limit", h.instance.Settings().Scripts.MaxMemory)
+	_, _, _ = h.CallMethod(h.application, "onStatus", h.info(netconn.Status{
+		Code: "Application.Resource.LowMemory", Level: netconn.LevelWarning, Description: "The script is running out of memory."}))
 }
 
 // problem logs an error of the script, and tells application.onStatus (server-side-api 1.5).

@@ -28,6 +28,9 @@ type Options struct {
 	// MaxMemory is how many bytes of what the heap of the process grows by while a call runs may be the call's doing, before
 	// it is interrupted: see Memory. Default 128 MiB; negative is no limit.
 	MaxMemory int64
+	// LowMemory is told, on the engine's goroutine, that a call has ended which took more than three quarters of MaxMemory.
+	// Nil is nobody.
+	LowMemory func(taken int64)
 	// Memory is shared by all engines of the process; nil is one of the engine's own.
 	Memory *Memory
 	// MaxDepth is how deep calls may nest. Default 1000.

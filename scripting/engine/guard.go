@@ -59,8 +59,17 @@ func (g *guard) end() {
 	if g.looked {
 		g.looked = false
 		g.engine.options.Memory.leave(g)
+		g.warn()
 	}
 	g.engine.VM.ClearInterrupt()
+}
+
+// warn tells of a call that ended, but took much.
+func (g *guard) warn() {
+	o := g.engine.options
+	if taken := g.charged; taken > o.MaxMemory/4*3 && taken <= o.MaxMemory && o.LowMemory != nil {
+		g.engine.Post(func() { o.LowMemory(taken) })
+	}
 }
 
 func (g *guard) stop() {

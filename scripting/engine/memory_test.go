@@ -26,3 +26,22 @@ func TestMemoryThatOneHeapTakesIsNotHeldAgainstAnother(t *testing.T) {
 		t.Errorf("%d calls are remembered", len(shared.calls))
 	}
 }
+
+func TestCallThatNearlyRunsOutOfMemoryIsToldOf(t *testing.T) {
+	const limit = 1 << 40 // beside which what the test itself takes is nothing
+	for _, test := range []struct {
+		taken int64
+		told  int
+	}{{limit / 2, 0}, {limit / 10 * 9, 1}, {limit + limit/10, 0}} {
+		var told []int64
+		h := newHeap(t, Options{MaxMemory: limit, LowMemory: func(taken int64) { told = append(told, taken) },
+			Post: func(f func()) bool { f(); return true }})
+		h.guard.begin()
+		h.options.Memory.look(&h.guard)
+		h.guard.looked, h.guard.charged = true, test.taken
+		h.guard.end()
+		if len(told) != test.told {
+			t.Errorf("%d bytes: told of %v", test.taken, told)
+		}
+	}
+}
