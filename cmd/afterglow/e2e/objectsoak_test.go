@@ -163,7 +163,7 @@ func soakTime() (all, least, most time.Duration) {
 	if long {
 		return 10 * time.Minute, 500 * time.Millisecond, 10 * time.Second
 	}
-	return 9 * time.Second, 1200 * time.Millisecond, 2400 * time.Millisecond
+	return 27 * time.Second, 1200 * time.Millisecond, 2400 * time.Millisecond
 }
 
 func TestPersistentObjectsSurviveKills(t *testing.T) {
