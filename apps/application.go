@@ -147,6 +147,7 @@ type Client struct {
 	state    atomic.Int32
 	told     atomic.Int32                          // lines of log about its streams
 	queued   atomic.Int32                          // its messages in the instance's mailbox
+	noticed  atomic.Int32                          // what the instance is to be told of it
 	turn     sync.Mutex                            // held while its state changes and the instance is told of it
 	asked    *netconn.Reply[netconn.ConnectAnswer] // set before the instance knows it
 	value    any

@@ -338,6 +338,30 @@ func (i *Instance) tell(c *Client, f func()) {
 	})
 }
 
+// notice is tell for what a client causes as often as it likes, within one of its affairs: beyond mostQueued it is not read
+// until less waits.
+func (i *Instance) notice(c *Client, f func()) {
+	held := c.noticed.Add(1) > mostQueued
+	if held {
+		c.Hold()
+	}
+	done := func() {
+		c.noticed.Add(-1)
+		if held {
+			c.Release()
+		}
+	}
+	posted := i.Do(func() {
+		if _, here := i.members[c]; here && i.running {
+			f()
+		}
+		done()
+	})
+	if !posted {
+		done()
+	}
+}
+
 // mostQueued is how many messages of one client wait in the mailbox before the client is paused.
 const mostQueued = 64
 

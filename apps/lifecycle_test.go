@@ -298,3 +298,34 @@ func TestFullMailboxHoldsItsClientAndNobodyElse(t *testing.T) {
 		}
 	})
 }
+
+// hasty is an application that lets streams pass by its mailbox.
+type hasty struct{ *diarist }
+
+func (hasty) Direct() {}
+
+func TestClientThatPublishesAgainAndAgainIsHeldWhileTheInstanceIsBusy(t *testing.T) {
+	d := &diarist{idle: time.Hour}
+	diary(t, d, nil, func(t *testing.T, h *house) {
+		h.Register("hasty", hasty{d})
+		p := connected(t, h.from(here), app("hasty"))
+		p.CreateStream(1)
+		synctest.Wait()
+		i, hold := d.last, make(chan struct{})
+		i.Do(func() { <-hold })
+		const times = 500
+		go func() {
+			for range times {
+				p.Command(1, "publish", 0, nil, "x")
+				p.Command(1, "closeStream", 0, nil)
+			}
+			p.Call("last")
+		}()
+		synctest.Wait()
+		if n := i.Busy().Waiting; n < 50 || n > 70 {
+			t.Errorf("%d notices wait", n)
+		}
+		close(hold)
+		p.Until("0 _result ")
+	})
+}

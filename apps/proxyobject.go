@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"sync/atomic"
 
 	"afterglow/amf"
 	"afterglow/netconn"
@@ -74,6 +75,9 @@ func (i *Instance) ProxySharedObject(name string, persistent bool) (*SharedObjec
 // Proxied says whether the object has its owner elsewhere.
 func (o *SharedObject) Proxied() bool { return o.owner != nil }
 
+// mostNews is how many messages of an owner wait for the instance; an owner that sends more is disconnected.
+const mostNews = 10000
+
 // Attach follows the owner's object over a connection. It belongs to the instance's goroutine.
 func (o *SharedObject) Attach(client *netconn.Client) error {
 	p := o.owner
@@ -82,8 +86,14 @@ func (o *SharedObject) Attach(client *netconn.Client) error {
 	}
 	_ = p.remote.Close()
 	var remote *netconn.RemoteSharedObject
+	var waiting atomic.Int32
 	do := func(f func()) {
+		if waiting.Add(1) > mostNews {
+			client.Close() // what is left out could not be made up for
+			return
+		}
 		o.instance.Do(func() {
+			waiting.Add(-1)
 			if !o.closed && p.remote == remoteObject(remote) {
 				f()
 			}

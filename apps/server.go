@@ -317,7 +317,7 @@ func (s *Server) Publish(conn *netconn.Conn, r netconn.PublishRequest, reply *ne
 // Published tells the client's application.
 func (s *Server) Published(conn *netconn.Conn, r netconn.PublishRequest) {
 	c := client(conn)
-	c.instance.tell(c, func() { c.instance.app.code.Published(c, r) })
+	c.instance.notice(c, func() { c.instance.app.code.Published(c, r) })
 }
 
 // Play asks the client's application.
@@ -387,7 +387,7 @@ func (s *Server) Moved(conn *netconn.Conn, before netconn.Far) {
 func (s *Server) Unpublished(conn *netconn.Conn, name string) {
 	c := client(conn)
 	c.tell(slog.LevelInfo, "unpublish", "stream", name)
-	c.instance.tell(c, func() { c.instance.app.code.Unpublished(c, name) })
+	c.instance.notice(c, func() { c.instance.app.code.Unpublished(c, name) })
 }
 
 // Refused logs what a client was refused without its application being asked.

@@ -229,7 +229,7 @@ func (h *host) introduce(r netconn.IntroduceRequest, reply *netconn.Reply[netcon
 	if reply.Given() {
 		return true
 	}
-	// The script has left it to the server, unless it introduces the two later itself.
+	// The script has decided nothing: the configuration does.
 	reply.Give(netconn.IntroduceAnswer{Err: h.instance.MayIntroduce(r)})
 	return true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 
 	"github.com/dop251/goja"
 
@@ -122,9 +123,15 @@ func (n *netConnection) connect(c engine.Call) goja.Value {
 	return c.Value(true)
 }
 
+// mostCallsOfServer is how many calls and statuses of one server wait for the script; what comes beyond them is refused.
+const mostCallsOfServer = 1000
+
+var errBusy = errors.New("the script is busy: too many calls wait for it")
+
 // dial runs on a goroutine of its own. done is called when there is no connection, or none any more.
 func (n *netConnection) dial(ctx context.Context, uri string, attempt int, o netconn.ConnectOptions, done func()) {
 	var client *netconn.Client
+	var waiting atomic.Int32     // calls of the server's that the script has not come to yet
 	ready := make(chan struct{}) // nothing of the connection is heard before the script knows it
 	post := func(f func()) {
 		n.host.Post(func() {
@@ -134,9 +141,26 @@ func (n *netConnection) dial(ctx context.Context, uri string, attempt int, o net
 		})
 	}
 	client, err := n.host.options.Dial(ctx, uri, o, netconn.ClientEvents{
-		Status: func(s netconn.Status) { post(func() { n.status(s) }) },
+		Status: func(s netconn.Status) {
+			if waiting.Add(1) > mostCallsOfServer {
+				waiting.Add(-1)
+				return
+			}
+			n.host.Post(func() {
+				waiting.Add(-1)
+				if n.attempt == attempt {
+					n.status(s)
+				}
+			})
+		},
 		CallLater: func(method string, args []amf.Value, reply *netconn.Reply[netconn.CallAnswer]) {
-			if !n.host.Post(func() { n.called(attempt, method, args, reply) }) {
+			if waiting.Add(1) > mostCallsOfServer {
+				waiting.Add(-1)
+				reply.Give(netconn.CallAnswer{Err: errBusy})
+				return
+			}
+			if !n.host.Post(func() { waiting.Add(-1); n.called(attempt, method, args, reply) }) {
+				waiting.Add(-1)
 				reply.Give(netconn.CallAnswer{Err: netconn.ErrNoMethod})
 			}
 		},

@@ -2,6 +2,7 @@ package acceptance_test
 
 import (
 	"testing"
+	"testing/synctest"
 
 	"afterglow/amf"
 	"afterglow/netconn"
@@ -189,5 +190,39 @@ Client.prototype.forget = function () { application.registerClass("geo.Point", n
 			c.ask("forget")
 			c.asks(`[false, undefined, undefined, false, "undefined"]`, "look", point, amf.NewArray(point))
 		}
+	})
+}
+
+// A server that calls more than the script comes to takes no more memory for it.
+func TestServerThatCallsTooMuchIsNotHeard(t *testing.T) {
+	over(t, func(t *testing.T, s *server) {
+		s.script("near/main.asc", `
+var calls = 0;
+application.onConnect = function (client) {
+	nc = new NetConnection();
+	nc.onStatus = function (info) { trace(info.code); };
+	nc.work = function () { calls++; };
+	nc.end = function () { trace(calls > 900 && calls <= 1000); };
+	nc.connect("rtmp://other.example/far");
+	return true;
+};
+`)
+		s.script("far/main.asc", `
+Client.prototype.flood = function () { for (var i = 0; i < 3000; i++) { application.clients[0].call("work"); } };
+Client.prototype.finish = function () { application.clients[0].call("end"); };
+`)
+		s.connect("near")
+		s.traced.expect("NetConnection.Connect.Success")
+		c := s.connect("far")
+		near, hold := s.instance("near/_definst_"), make(chan struct{})
+		near.Do(func() { <-hold })
+		c.ask("flood")
+		synctest.Wait()
+		if n := near.Busy().Waiting; n > 1010 {
+			t.Errorf("%d calls wait", n)
+		}
+		close(hold)
+		c.ask("finish")
+		s.traced.expect("true")
 	})
 }
