@@ -7,9 +7,11 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	"github.com/yutopp/go-rtmp"
 	"github.com/yutopp/go-rtmp/handshake"
 	"github.com/yutopp/go-rtmp/message"
@@ -22,7 +24,11 @@ import (
 func publishGoRTMP(t *testing.T, rawURL, film string) []frame {
 	t.Helper()
 	host, app, name := splitURL(t, rawURL)
-	client, err := rtmp.Dial("rtmp", host, &rtmp.ConnConfig{})
+	greeted := &greeting{done: make(chan struct{})}
+	logger := logrus.New()
+	logger.SetOutput(io.Discard)
+	logger.AddHook(greeted)
+	client, err := rtmp.Dial("rtmp", host, &rtmp.ConnConfig{Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,6 +37,12 @@ func publishGoRTMP(t *testing.T, rawURL, film string) []frame {
 	connect := message.NetConnectionConnectCommand{App: app, Type: "nonprivate", FlashVer: "FMLE/3.0 (compatible; go-rtmp)", TCURL: "rtmp://" + host + "/" + app}
 	if err := client.Connect(&message.NetConnectionConnect{Command: connect}); err != nil {
 		t.Fatal(err)
+	}
+	// Its CreateStream races with its own reader.
+	select {
+	case <-greeted.done:
+	case <-time.After(patience):
+		t.Fatal("no onBWDone")
 	}
 	stream, err := client.CreateStream(nil, 4096)
 	if err != nil {
@@ -51,6 +63,21 @@ func publishGoRTMP(t *testing.T, rawURL, film string) []frame {
 		t.Fatal(err)
 	}
 	return framesOf(packets)
+}
+
+// greeting waits for onBWDone, the last that the server says of itself after connect: go-rtmp ignores it with a warning.
+type greeting struct {
+	once sync.Once
+	done chan struct{}
+}
+
+// Levels are those of the warning.
+func (*greeting) Levels() []logrus.Level { return []logrus.Level{logrus.WarnLevel} }
+
+// Fire hears it.
+func (g *greeting) Fire(*logrus.Entry) error {
+	g.once.Do(func() { close(g.done) })
+	return nil
 }
 
 func splitURL(t *testing.T, rawURL string) (host, app, stream string) {
